@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/stats.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace flashpath::stats {
+
+std::string_view name_of(Unit unit) {
+  switch (unit) {
+    case Unit::count: return "count";
+    case Unit::byte: return "byte";
+    case Unit::picosecond: return "ps";
+    case Unit::cycle: return "cycle";
+  }
+  return "?";
+}
+
+// Values below 2^sub_bits have a bucket each; above, each power of two is cut into 2^sub_bits buckets.
+std::size_t Histogram::index_of(std::uint64_t v) {
+  if (v < (std::uint64_t{1} << sub_bits)) return static_cast<std::size_t>(v);
+  const auto exponent = static_cast<unsigned>(std::bit_width(v)) - 1U - sub_bits;
+  return static_cast<std::size_t>((std::uint64_t{exponent + 1U} << sub_bits) + ((v >> exponent) - (std::uint64_t{1} << sub_bits)));
+}
+
+std::uint64_t Histogram::highest_of(std::size_t index) {
+  if (index < (std::size_t{1} << sub_bits)) return index;
+  const std::uint64_t exponent = (index >> sub_bits) - 1U;
+  const std::uint64_t sub = index & ((std::size_t{1} << sub_bits) - 1U);
+  return ((((std::uint64_t{1} << sub_bits) + sub + 1U) << exponent)) - 1U;
+}
+
+void Histogram::add(Duration value, std::uint64_t times) {
+  const auto v = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0));
+  const std::size_t index = index_of(v);
+  if (index >= buckets_.size()) buckets_.resize(index + 1U + (index >> 2U));
+  buckets_[index] += times;
+  if (count_ == 0 || value < min_) min_ = value;
+  if (count_ == 0 || value > max_) max_ = value;
+  count_ += times;
+  sum_ += static_cast<Wide>(v) * times;
+}
+
+void Histogram::merge(const Histogram& other) {
+  if (other.count_ == 0) return;
+  if (other.buckets_.size() > buckets_.size()) buckets_.resize(other.buckets_.size());
+  for (std::size_t i = 0; i < other.buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+  min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
+  max_ = count_ == 0 ? other.max_ : std::max(max_, other.max_);
+  count_ += other.count_;
+  sum_ += other.sum_;
+}
+
+void Histogram::clear() {
+  buckets_.clear();
+  count_ = 0;
+  sum_ = 0;
+  min_ = max_ = Duration{};
+}
+
+Duration Histogram::percentile(std::uint64_t ppm) const {
+  if (count_ == 0) return {};
+  const auto wanted = static_cast<std::uint64_t>((static_cast<Wide>(count_) * ppm + 999'999U) / 1'000'000U);
+  std::uint64_t seen = 0;
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    seen += buckets_[i];
+    if (seen >= std::max<std::uint64_t>(wanted, 1)) {
+      const Duration value{static_cast<std::int64_t>(highest_of(i))};
+      return std::clamp(value, min_, max_);
+    }
+  }
+  return max_;
+}
+
+}  // namespace flashpath::stats

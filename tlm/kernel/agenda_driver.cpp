@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/agenda_driver.h"
+
+#include "kernel/sc_time.h"
+
+namespace flashpath {
+
+AgendaDriver::AgendaDriver(const sc_core::sc_module_name& name, Agenda& agenda, Duration run_ahead)
+    : sc_module{name}, agenda_{agenda}, run_ahead_{run_ahead} {
+  SC_METHOD(wake_up);
+  sensitive << wake_;
+  dont_initialize();
+  agenda_.on_earlier([](void* self, Time at, std::uint64_t, std::uint64_t) { static_cast<AgendaDriver*>(self)->earlier(at); }, this);
+}
+
+Time AgendaDriver::run_until(Time limit) {
+  horizon_ = limit;
+  arm();
+  while (!stopped_) {
+    if (sc_core::sc_pending_activity_at_current_time()) {
+      sc_core::sc_start(sc_core::SC_ZERO_TIME);
+      continue;
+    }
+    if (!sc_core::sc_pending_activity_at_future_time()) break;
+    const sc_core::sc_time ahead = sc_core::sc_time_to_pending_activity();
+    if (limit != never && kernel_now() + from_sc(ahead) > limit) break;
+    sc_core::sc_start(ahead);
+  }
+  if (limit != never && !stopped_) {
+    if (kernel_now() < limit) sc_core::sc_start(to_sc(limit - kernel_now()));
+    agenda_.advance_to(limit);
+    return limit;
+  }
+  return std::max(agenda_.now(), kernel_now());
+}
+
+/// How far the agenda may run now: not past an event of another process, nor past the horizon.
+Time AgendaDriver::limit() const {
+  const Time now = kernel_now();
+  Time limit = std::min(horizon_, run_ahead_ >= never - now ? never : now + run_ahead_);
+  if (sc_core::sc_pending_activity_at_current_time()) return std::min(limit, now);
+  if (sc_core::sc_pending_activity_at_future_time()) limit = std::min(limit, now + from_sc(sc_core::sc_time_to_pending_activity()));
+  return limit;
+}
+
+void AgendaDriver::wake_up() {
+  armed_ = never;
+  running_ = true;
+  while (!stopped_) {
+    const Time next = agenda_.next();
+    if (next == never || next > limit()) break;
+    agenda_.step();
+  }
+  running_ = false;
+  arm();
+}
+
+void AgendaDriver::arm() {
+  if (running_ || stopped_) return;
+  const Time next = agenda_.next();
+  if (next == never || next > horizon_ || next >= armed_) return;
+  armed_ = next;
+  wake_.notify(next > kernel_now() ? to_sc(next - kernel_now()) : sc_core::SC_ZERO_TIME);
+}
+
+void AgendaDriver::earlier(Time at) {
+  if (running_ || at > horizon_ || at >= armed_) return;
+  armed_ = at;
+  wake_.notify(at > kernel_now() ? to_sc(at - kernel_now()) : sc_core::SC_ZERO_TIME);
+}
+
+}  // namespace flashpath

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/initiator_port.h"
+
+#include "kernel/sc_time.h"
+
+namespace flashpath {
+namespace {
+std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
+Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
+}  // namespace
+
+InitiatorPort::InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted)
+    : socket{name}, agenda_{agenda}, responded_{responded}, accepted_{accepted} {
+  socket.register_nb_transport_bw(this, &InitiatorPort::nb_transport_bw);
+}
+
+void InitiatorPort::send(Payload& payload, Time now) {
+  ++unanswered_;
+  if (requesting_ != nullptr || !queue_.empty()) {
+    queue_.push_back(&payload);
+    return;
+  }
+  issue(payload, now);
+}
+
+void InitiatorPort::issue(Payload& payload, Time now) {
+  requesting_ = &payload;
+  tlm::tlm_phase phase = tlm::BEGIN_REQ;
+  sc_core::sc_time delay = to_sc(now - kernel_now());
+  const auto status = socket->nb_transport_fw(payload, phase, delay);
+  if (status == tlm::TLM_ACCEPTED) return;
+  const Time at = kernel_now() + from_sc(delay);
+  if (status == tlm::TLM_UPDATED && phase == tlm::END_REQ) {
+    if (at > now) agenda_.post<&InitiatorPort::request_ended>(at, this, as_arg(payload), 0, Priority::release);
+    else request_ended(at, as_arg(payload));
+    return;
+  }
+  // Early completion, or a response right away: both end the request phase too.
+  if (at > now) agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
+  else response_arrived(now, as_arg(payload));
+}
+
+tlm::tlm_sync_enum InitiatorPort::nb_transport_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  const Time at = kernel_now() + from_sc(delay);
+  if (phase == tlm::END_REQ) {
+    if (at > agenda_.now()) agenda_.post<&InitiatorPort::request_ended>(at, this, as_arg(payload), 0, Priority::release);
+    else request_ended(at, as_arg(payload));
+    return tlm::TLM_ACCEPTED;
+  }
+  if (at > agenda_.now()) agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
+  else response_arrived(at, as_arg(payload));
+  phase = tlm::END_RESP;
+  return tlm::TLM_COMPLETED;
+}
+
+void InitiatorPort::request_ended(Time now, std::uint64_t arg) {
+  Payload& payload = as_payload(arg);
+  if (requesting_ != &payload) return;  // the response came first and ended the request phase
+  requesting_ = nullptr;
+  if (accepted_) accepted_(payload, now);
+  if (requesting_ == nullptr && !queue_.empty()) {
+    Payload& next = *queue_.front();
+    queue_.pop_front();
+    issue(next, now);
+  }
+}
+
+void InitiatorPort::response_arrived(Time now, std::uint64_t arg) {
+  Payload& payload = as_payload(arg);
+  request_ended(now, arg);  // BEGIN_RESP implies END_REQ, for its own request only
+  --unanswered_;
+  responded_(payload, now);
+}
+
+}  // namespace flashpath

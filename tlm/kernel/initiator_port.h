@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TLM-2.0 initiator socket, approximately timed: requests go out in order, one request phase at a time;
+// responses come back whenever they are ready. What waits for END_REQ waits in this port, in order.
+#pragma once
+#include <deque>
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include "base/agenda.h"
+#include "base/delegate.h"
+#include "kernel/transfer.h"
+
+namespace flashpath {
+
+class InitiatorPort {
+ public:
+  using Event = Delegate<void(Payload&, Time)>;
+  /// `responded`: the result is there (the payload is still the caller's: release() it when used).
+  /// `accepted`: the target has taken the request; optional, for routers and whoever owns a finite buffer.
+  InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted = {});
+
+  /// Sends now, or when the requests before it have been accepted. `now` is the agenda's.
+  void send(Payload& payload, Time now);
+  /// Requests not yet accepted by the target, the one in its request phase included.
+  std::size_t waiting() const { return queue_.size() + (requesting_ != nullptr ? 1U : 0U); }
+  std::size_t unanswered() const { return unanswered_; }
+
+  tlm_utils::simple_initiator_socket<InitiatorPort> socket;
+
+ private:
+  tlm::tlm_sync_enum nb_transport_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  void issue(Payload& payload, Time now);
+  void request_ended(Time now, std::uint64_t payload);
+  void response_arrived(Time now, std::uint64_t payload);
+
+  Agenda& agenda_;
+  Event responded_, accepted_;
+  std::deque<Payload*> queue_;
+  Payload* requesting_ = nullptr;  // between its BEGIN_REQ and END_REQ
+  std::size_t unanswered_ = 0;
+};
+
+}  // namespace flashpath

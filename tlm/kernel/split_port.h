@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TLM-2.0 target socket for blocks that learn later when a request is done.
+//
+// The block is told of a request when it arrives; it calls accept() when it takes the request off the caller's
+// hands (END_REQ: until then the caller may send nothing more, which is how back-pressure travels), and respond()
+// when the result is there. Both coding styles are answered: four-phase nb_transport, and b_transport, which
+// blocks its calling thread. Both are registered on purpose: SystemC's own converter would hold END_REQ back until
+// the response, and so turn a pipelined target into one request at a time.
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <tlm_utils/simple_target_socket.h>
+
+#include "base/agenda.h"
+#include "base/delegate.h"
+#include "kernel/transfer.h"
+
+namespace flashpath {
+
+class SplitPort {
+ public:
+  using Arrived = Delegate<void(Payload&, Time)>;
+  SplitPort(const char* name, Agenda& agenda, Arrived arrived);
+
+  /// Takes the request off the caller's hands. Inside the arrived call it costs nothing extra.
+  void accept(Payload& payload, Time now);
+  /// The result is there, now. Implies accept(). The payload may be gone when this returns.
+  void respond(Payload& payload, Time now);
+
+  tlm_utils::simple_target_socket<SplitPort> socket;
+
+ private:
+  void b_transport(Payload& payload, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  void arrived_later(Time now, std::uint64_t payload);
+  void respond_later(Time now, std::uint64_t payload);
+  void end_response(Time now, std::uint64_t payload);
+  void send_responses(Time now);
+
+  Agenda& agenda_;
+  Arrived arrived_;
+  Payload* inside_ = nullptr;  // the request whose BEGIN_REQ call we are in
+  bool accepted_inside_ = false;
+  bool responded_inside_ = false;
+  std::map<Payload*, std::unique_ptr<sc_core::sc_event>> blocked_;  // callers inside b_transport
+  std::map<Payload*, Time> blocked_done_;
+  std::deque<Payload*> finished_;
+  Payload* responding_ = nullptr;  // BEGIN_RESP sent, END_RESP not yet seen
+};
+
+}  // namespace flashpath

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/target_port.h"
+
+#include "base/error.h"
+#include "kernel/sc_time.h"
+
+namespace flashpath {
+namespace {
+std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
+Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
+}  // namespace
+
+TargetPort::TargetPort(const char* name, Agenda& agenda, Serve serve) : socket{name}, agenda_{agenda}, serve_{serve} {
+  socket.register_b_transport(this, &TargetPort::b_transport);
+  socket.register_nb_transport_fw(this, &TargetPort::nb_transport_fw);
+}
+
+void TargetPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
+  const Window window = serve_(payload, kernel_now() + from_sc(delay));
+  delay = to_sc(window.done - kernel_now());
+}
+
+tlm::tlm_sync_enum TargetPort::nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  const Time at = kernel_now() + from_sc(delay);
+  if (phase == tlm::BEGIN_REQ) {
+    payload.acquire();
+    if (at > agenda_.now()) {
+      agenda_.post<&TargetPort::arrived_later>(at, this, as_arg(payload));
+      return tlm::TLM_ACCEPTED;
+    }
+    const Window window = serve_(payload, at);
+    agenda_.post<&TargetPort::respond>(window.done, this, as_arg(payload));
+    phase = tlm::END_REQ;
+    delay = to_sc(std::max(window.accepted, at) - kernel_now());
+    return tlm::TLM_UPDATED;
+  }
+  if (phase == tlm::END_RESP) {
+    if (at > agenda_.now()) agenda_.post<&TargetPort::end_response>(at, this, as_arg(payload));
+    else end_response(at, as_arg(payload));
+  }
+  return tlm::TLM_ACCEPTED;
+}
+
+void TargetPort::arrived_later(Time now, std::uint64_t arg) {
+  Payload& payload = as_payload(arg);
+  const Window window = serve_(payload, now);
+  agenda_.post<&TargetPort::respond>(window.done, this, arg);
+  tlm::tlm_phase phase = tlm::END_REQ;
+  sc_core::sc_time delay = to_sc(std::max(window.accepted, now) - kernel_now());
+  socket->nb_transport_bw(payload, phase, delay);
+}
+
+void TargetPort::respond(Time now, std::uint64_t payload) {
+  finished_.push_back(&as_payload(payload));
+  if (responding_ == nullptr) send_responses(now);
+}
+
+void TargetPort::send_responses(Time now) {
+  while (!finished_.empty() && responding_ == nullptr) {
+    Payload& payload = *finished_.front();
+    finished_.pop_front();
+    responding_ = &payload;
+    tlm::tlm_phase phase = tlm::BEGIN_RESP;
+    sc_core::sc_time delay = to_sc(now - kernel_now());
+    const auto status = socket->nb_transport_bw(payload, phase, delay);
+    if (status == tlm::TLM_ACCEPTED) return;
+    const Time ended = kernel_now() + from_sc(delay);
+    if (ended > now) {
+      agenda_.post<&TargetPort::end_response>(ended, this, as_arg(payload));
+      return;
+    }
+    responding_ = nullptr;
+    payload.release();
+  }
+}
+
+void TargetPort::end_response(Time now, std::uint64_t payload) {
+  invariant(responding_ == &as_payload(payload), "END_RESP for a response that was not sent", socket.name(), now);
+  responding_ = nullptr;
+  as_payload(payload).release();
+  send_responses(now);
+}
+
+}  // namespace flashpath

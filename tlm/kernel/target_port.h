@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TLM-2.0 target socket that asks its block one question: when?
+//
+// Loosely timed, b_transport: the window comes back as an annotated delay. Approximately timed: END_REQ at
+// `accepted`, BEGIN_RESP at `done`. The caller chooses by how it calls; the block cannot tell.
+// Limit of the loose style (docs/fidelity.md): a timeline books in call order, and there is no back-pressure.
+#pragma once
+#include "base/timeline.h"
+#include "kernel/split_port.h"
+
+namespace flashpath {
+
+class TargetPort {
+ public:
+  using Serve = Delegate<Window(Payload&, Time)>;
+  TargetPort(const char* name, Agenda& agenda, Serve serve);
+
+  tlm_utils::simple_target_socket<TargetPort> socket;
+
+ private:
+  void b_transport(Payload& payload, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  void arrived_later(Time now, std::uint64_t payload);
+  void respond(Time now, std::uint64_t payload);
+  void end_response(Time now, std::uint64_t payload);
+  void send_responses(Time now);
+
+  Agenda& agenda_;
+  Serve serve_;
+  std::deque<Payload*> finished_;
+  Payload* responding_ = nullptr;
+};
+
+}  // namespace flashpath

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// What travels over a socket: a TLM-2.0 generic payload with one extension of ours, from a pool.
+//
+// Two data modes. In *data* mode the payload's data pointer holds real bytes. In *timing* mode bulk data does
+// not move: `carries_data` is false, the pointer shows to a shared scratch area of sufficient size (so that the
+// payload stays legal), and nobody reads or writes through it. Control structures (SQEs, CQEs, PRP lists,
+// doorbells, capsules) carry their bytes in both modes.
+#pragma once
+#include <tlm>
+#include <memory>
+#include <vector>
+
+#include "base/journey.h"
+#include "base/timeline.h"
+#include "base/units.h"
+
+namespace flashpath {
+
+using Payload = tlm::tlm_generic_payload;
+
+/// Who makes an access: decides which windows of the bus it may reach.
+enum class Master : std::uint8_t { none, core, nic, drive, debug };
+
+struct Transfer : tlm::tlm_extension<Transfer> {
+  Journey journey;             ///< of the request (or its piece) this transfer works for
+  Stream stream{};             ///< when the bytes are there; first == last where they do not stream
+  bool carries_data = true;
+  Master master = Master::none;
+  std::uint16_t source = 0;    ///< which one: drive number, core number
+  void* owner = nullptr;       ///< the initiator's own
+  std::uint64_t tag = 0;       ///< the initiator's own
+  std::uint64_t tag2 = 0;      ///< the initiator's own
+  Time entered{};              ///< free for whoever holds the payload at the moment
+  void* hop = nullptr;         ///< free for a router between its two sides
+  bool pooled = false;
+
+  tlm_extension_base* clone() const override { return new Transfer(*this); }
+  void copy_from(const tlm_extension_base& other) override { *this = static_cast<const Transfer&>(other); }
+  void free() override { if (!pooled) delete this; }
+};
+
+/// The payload's extension; one is attached if it came from outside without.
+Transfer& transfer_of(Payload& payload);
+
+/// A scratch area for payloads without bytes. Its content means nothing.
+unsigned char* no_bytes(std::size_t at_least);
+
+inline Bytes size_of(const Payload& payload) { return {payload.get_data_length()}; }
+
+/// Payloads with their extensions, recycled; nothing is allocated in steady state. `Extra` are further
+/// extensions that every payload of this pool carries (`payload.get_extension<FlashCommand>()`).
+template <class... Extra>
+class PayloadPool : public tlm::tlm_mm_interface {
+ public:
+  PayloadPool() = default;
+  PayloadPool(const PayloadPool&) = delete;
+  PayloadPool& operator=(const PayloadPool&) = delete;
+  ~PayloadPool() override = default;
+
+  /// A fresh payload with one reference (the caller's); release() it when its response has been used.
+  Payload& take(tlm::tlm_command command, std::uint64_t address, Bytes size, unsigned char* data = nullptr) {
+    if (free_.empty()) grow();
+    Item& item = *free_.back();
+    free_.pop_back();
+    ++out_;
+    Transfer& t = item.transfer;
+    t.journey = Journey{};
+    t.stream = {};
+    t.carries_data = data != nullptr;
+    t.master = Master::none;
+    t.source = 0;
+    t.owner = nullptr;
+    t.tag = t.tag2 = 0;
+    t.hop = nullptr;
+    Payload& p = item.payload;
+    p.acquire();
+    p.set_command(command);
+    p.set_address(address);
+    p.set_data_length(static_cast<unsigned>(size.count));
+    p.set_streaming_width(static_cast<unsigned>(size.count));
+    p.set_data_ptr(data != nullptr ? data : no_bytes(size.count));
+    p.set_byte_enable_ptr(nullptr);
+    p.set_dmi_allowed(false);
+    p.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    return p;
+  }
+  /// Payloads handed out and not returned: zero at the end of a drained run.
+  std::size_t outstanding() const { return out_; }
+
+  void free(Payload* payload) override {
+    --out_;
+    free_.push_back(reinterpret_cast<Item*>(payload->get_extension<Back>()->item));
+  }
+
+ private:
+  struct Back : tlm::tlm_extension<Back> {
+    void* item = nullptr;
+    tlm::tlm_extension_base* clone() const override { return new Back(*this); }
+    void copy_from(const tlm::tlm_extension_base&) override {}
+    void free() override {}
+  };
+  struct Item {
+    explicit Item(tlm::tlm_mm_interface* mm) : payload{mm} {
+      transfer.pooled = true;
+      back.item = this;
+      payload.set_extension(&transfer);
+      payload.set_extension(&back);
+      std::apply([this](auto&... e) { (payload.set_extension(&e), ...); }, extra);
+    }
+    ~Item() {
+      payload.clear_extension(&transfer);
+      payload.clear_extension(&back);
+      std::apply([this](auto&... e) { (payload.clear_extension(&e), ...); }, extra);
+    }
+    Transfer transfer;
+    Back back;
+    std::tuple<Extra...> extra;
+    Payload payload;
+  };
+  void grow() {
+    items_.push_back(std::make_unique<Item>(this));
+    free_.push_back(items_.back().get());
+  }
+  std::vector<std::unique_ptr<Item>> items_;
+  std::vector<Item*> free_;
+  std::size_t out_ = 0;
+};
+
+}  // namespace flashpath

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// NVM Express on the wire: registers, queue entries, opcodes, status codes. Little-endian, as the host is.
+//
+// Sources: NVM Express Base Specification 2.0 (registers §3.1, queues §3.3 and §4, commands §5), NVM Command Set
+// Specification 1.0 (§3). Names are the standard's. Identify data: spec_identify.h; log pages: spec_log.h.
+#pragma once
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace flashpath::nvme {
+
+static_assert(std::endian::native == std::endian::little, "wire structures are written as the host lays them out");
+
+// ---- controller registers, §3.1.3 (byte offsets in BAR0) ----
+
+enum class Register : std::uint32_t {
+  cap = 0x00,     ///< 8 bytes
+  vs = 0x08,
+  intms = 0x0c,
+  intmc = 0x10,
+  cc = 0x14,
+  csts = 0x1c,
+  nssr = 0x20,
+  aqa = 0x24,
+  asq = 0x28,     ///< 8 bytes
+  acq = 0x30,     ///< 8 bytes
+  cmbloc = 0x38,
+  cmbsz = 0x3c,
+  bpinfo = 0x40,
+  crto = 0x68,
+  doorbells = 0x1000,
+};
+
+/// SQyTDBL, §3.1.3 (memory-based transport): tail of submission queue `qid`.
+constexpr std::uint64_t sq_tail_doorbell(std::uint32_t qid, unsigned dstrd = 0) { return 0x1000U + (2ULL * qid) * (4ULL << dstrd); }
+/// CQyHDBL: head of completion queue `qid`.
+constexpr std::uint64_t cq_head_doorbell(std::uint32_t qid, unsigned dstrd = 0) { return 0x1000U + (2ULL * qid + 1) * (4ULL << dstrd); }
+
+/// CAP, §3.1.3.1.
+struct Cap {
+  std::uint64_t raw = 0;
+  constexpr std::uint32_t mqes() const { return static_cast<std::uint32_t>(raw & 0xffffU); }          ///< 0-based
+  constexpr bool cqr() const { return ((raw >> 16U) & 1U) != 0; }
+  constexpr std::uint32_t to() const { return static_cast<std::uint32_t>((raw >> 24U) & 0xffU); }     ///< in 500 ms
+  constexpr unsigned dstrd() const { return static_cast<unsigned>((raw >> 32U) & 0xfU); }             ///< stride 4 << dstrd
+  constexpr std::uint32_t css() const { return static_cast<std::uint32_t>((raw >> 37U) & 0xffU); }    ///< bit 0: NVM command set
+  constexpr unsigned mpsmin() const { return static_cast<unsigned>((raw >> 48U) & 0xfU); }            ///< page 4 KiB << mpsmin
+  constexpr unsigned mpsmax() const { return static_cast<unsigned>((raw >> 52U) & 0xfU); }
+  static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax) {
+    return {(mqes & 0xffffU) | (1ULL << 16U) | (static_cast<std::uint64_t>(to & 0xffU) << 24U) | (static_cast<std::uint64_t>(dstrd & 0xfU) << 32U) |
+            (1ULL << 37U) | (static_cast<std::uint64_t>(mpsmin & 0xfU) << 48U) | (static_cast<std::uint64_t>(mpsmax & 0xfU) << 52U)};
+  }
+};
+
+inline constexpr std::uint32_t version_2_0 = 0x0002'0000;  ///< VS, §3.1.3.2
+
+/// CC, §3.1.3.5.
+struct Cc {
+  std::uint32_t raw = 0;
+  constexpr bool en() const { return (raw & 1U) != 0; }
+  constexpr unsigned css() const { return (raw >> 4U) & 7U; }
+  constexpr unsigned mps() const { return (raw >> 7U) & 0xfU; }
+  constexpr unsigned ams() const { return (raw >> 11U) & 7U; }
+  constexpr unsigned shn() const { return (raw >> 14U) & 3U; }
+  constexpr unsigned iosqes() const { return (raw >> 16U) & 0xfU; }
+  constexpr unsigned iocqes() const { return (raw >> 20U) & 0xfU; }
+  static constexpr Cc make(bool en, unsigned mps = 0, unsigned shn = 0, unsigned iosqes = 6, unsigned iocqes = 4) {
+    return {(en ? 1U : 0U) | (mps << 7U) | (shn << 14U) | (iosqes << 16U) | (iocqes << 20U)};
+  }
+};
+
+/// CSTS, §3.1.3.6.
+struct Csts {
+  std::uint32_t raw = 0;
+  constexpr bool rdy() const { return (raw & 1U) != 0; }
+  constexpr bool cfs() const { return (raw & 2U) != 0; }
+  constexpr unsigned shst() const { return (raw >> 2U) & 3U; }  ///< 0 normal, 1 occurring, 2 complete
+};
+
+// ---- queue entries ----
+
+/// Submission queue entry, §3.3.3.1 figure "Common Command Format".
+struct Sqe {
+  std::uint8_t opcode = 0;
+  std::uint8_t flags = 0;  ///< FUSE 1:0, PSDT 7:6 (0: PRPs)
+  std::uint16_t cid = 0;
+  std::uint32_t nsid = 0;
+  std::uint32_t cdw2 = 0;
+  std::uint32_t cdw3 = 0;
+  std::uint64_t mptr = 0;
+  std::uint64_t prp1 = 0;
+  std::uint64_t prp2 = 0;
+  std::uint32_t cdw10 = 0;
+  std::uint32_t cdw11 = 0;
+  std::uint32_t cdw12 = 0;
+  std::uint32_t cdw13 = 0;
+  std::uint32_t cdw14 = 0;
+  std::uint32_t cdw15 = 0;
+
+  constexpr unsigned psdt() const { return (flags >> 6U) & 3U; }
+  constexpr unsigned fuse() const { return flags & 3U; }
+  constexpr std::uint64_t slba() const { return cdw10 | (static_cast<std::uint64_t>(cdw11) << 32U); }
+  constexpr std::uint32_t nlb() const { return cdw12 & 0xffffU; }  ///< 0-based
+};
+static_assert(sizeof(Sqe) == 64);
+static_assert(offsetof(Sqe, cid) == 2 && offsetof(Sqe, nsid) == 4 && offsetof(Sqe, mptr) == 16);
+static_assert(offsetof(Sqe, prp1) == 24 && offsetof(Sqe, prp2) == 32 && offsetof(Sqe, cdw10) == 40 && offsetof(Sqe, cdw15) == 60);
+
+/// Status code types and codes, §3.3.3.2.1: value = SCT << 8 | SC.
+enum class Status : std::uint16_t {
+  success = 0x000,
+  invalid_opcode = 0x001,
+  invalid_field = 0x002,
+  cid_conflict = 0x003,
+  data_transfer_error = 0x004,
+  power_loss_abort = 0x005,
+  internal_error = 0x006,
+  abort_requested = 0x007,
+  aborted_sq_deletion = 0x008,
+  invalid_namespace = 0x00b,
+  command_sequence_error = 0x00c,
+  prp_offset_invalid = 0x013,
+  lba_out_of_range = 0x080,
+  capacity_exceeded = 0x081,
+  cq_invalid = 0x100,
+  invalid_qid = 0x101,
+  invalid_queue_size = 0x102,
+  abort_limit_exceeded = 0x103,
+  aer_limit_exceeded = 0x105,
+  invalid_interrupt_vector = 0x108,
+  invalid_log_page = 0x109,
+  invalid_queue_deletion = 0x10c,
+  feature_not_saveable = 0x10d,
+  feature_not_changeable = 0x10e,
+  write_fault = 0x280,
+  unrecovered_read_error = 0x281,
+};
+
+inline constexpr std::uint16_t status_phase = 1;
+inline constexpr std::uint16_t status_more = 1U << 14U;
+inline constexpr std::uint16_t status_dnr = 1U << 15U;
+
+/// Completion queue entry, §3.3.3.2.
+struct Cqe {
+  std::uint32_t dw0 = 0;
+  std::uint32_t dw1 = 0;
+  std::uint16_t sqhd = 0;
+  std::uint16_t sqid = 0;
+  std::uint16_t cid = 0;
+  std::uint16_t status = 0;  ///< P 0, SC 8:1, SCT 11:9, CRD 13:12, M 14, DNR 15
+
+  constexpr bool phase() const { return (status & 1U) != 0; }
+  constexpr Status code() const { return static_cast<Status>((status >> 1U) & 0x7ffU); }
+  constexpr bool dnr() const { return (status & status_dnr) != 0; }
+};
+static_assert(sizeof(Cqe) == 16);
+static_assert(offsetof(Cqe, sqhd) == 8 && offsetof(Cqe, sqid) == 10 && offsetof(Cqe, cid) == 12 && offsetof(Cqe, status) == 14);
+
+// ---- opcodes ----
+
+/// Admin commands, §5.
+enum class AdminOpcode : std::uint8_t {
+  delete_io_sq = 0x00,
+  create_io_sq = 0x01,
+  get_log_page = 0x02,
+  delete_io_cq = 0x04,
+  create_io_cq = 0x05,
+  identify = 0x06,
+  abort = 0x08,
+  set_features = 0x09,
+  get_features = 0x0a,
+  async_event_request = 0x0c,
+};
+
+/// NVM command set, NVM Command Set Specification §3.2.
+enum class IoOpcode : std::uint8_t {
+  flush = 0x00,
+  write = 0x01,
+  read = 0x02,
+  write_zeroes = 0x08,
+  dataset_management = 0x09,
+};
+
+enum class Cns : std::uint8_t {  ///< Identify, §5.17
+  ns = 0x00,
+  controller = 0x01,
+  active_ns_list = 0x02,
+  ns_descriptors = 0x03,
+};
+
+enum class Feature : std::uint8_t {  ///< §5.27.1
+  arbitration = 0x01,
+  power_management = 0x02,
+  temperature_threshold = 0x04,
+  error_recovery = 0x05,
+  volatile_write_cache = 0x06,
+  number_of_queues = 0x07,
+  interrupt_coalescing = 0x08,
+  interrupt_vector_configuration = 0x09,
+  write_atomicity = 0x0a,
+  async_event_configuration = 0x0b,
+  timestamp = 0x0e,
+};
+
+enum class LogPage : std::uint8_t {  ///< §5.16.1
+  supported_pages = 0x00,
+  error_information = 0x01,
+  smart_health = 0x02,
+  firmware_slot = 0x03,
+  changed_ns_list = 0x04,
+  commands_supported = 0x05,
+};
+
+/// Asynchronous events, §5.2.1: completion dword 0 = type | info << 8 | log page << 16.
+enum class AsyncEventType : std::uint8_t { error_status = 0, smart_health = 1, notice = 2 };
+enum class AsyncErrorInfo : std::uint8_t { invalid_doorbell_register = 0, invalid_doorbell_value = 1, persistent_internal_error = 3 };
+constexpr std::uint32_t async_event(AsyncEventType type, AsyncErrorInfo info, LogPage page) {
+  return static_cast<std::uint32_t>(type) | (static_cast<std::uint32_t>(info) << 8U) | (static_cast<std::uint32_t>(page) << 16U);
+}
+
+/// Dataset Management range, NVM Command Set Specification §3.2.3; up to 256 of them.
+struct DsmRange {
+  std::uint32_t context = 0;
+  std::uint32_t length = 0;  ///< logical blocks
+  std::uint64_t slba = 0;
+};
+static_assert(sizeof(DsmRange) == 16 && offsetof(DsmRange, slba) == 8);
+inline constexpr std::uint32_t dsm_deallocate = 1U << 2U;  ///< CDW11 bit AD
+
+}  // namespace flashpath::nvme

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Log pages, NVMe Base Specification 2.0 §5.16.1.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "nvme/spec_identify.h"
+
+namespace flashpath::nvme {
+
+/// Error information, log page 01h: newest first.
+struct ErrorEntry {
+  std::uint64_t error_count;  ///< 0: the entry is not valid
+  std::uint16_t sqid;
+  std::uint16_t cid;
+  std::uint16_t status;       ///< as in the CQE: code in bits 15:1
+  std::uint16_t parameter_location;
+  std::uint64_t lba;
+  std::uint32_t nsid;
+  std::uint8_t vendor_log;
+  std::uint8_t trtype;
+  std::uint16_t rsvd30;
+  std::uint64_t command_specific;
+  std::uint16_t transport_specific;
+  std::array<std::uint8_t, 22> rsvd42;
+};
+static_assert(sizeof(ErrorEntry) == 64);
+static_assert(offsetof(ErrorEntry, status) == 12 && offsetof(ErrorEntry, lba) == 16 && offsetof(ErrorEntry, command_specific) == 32);
+
+/// SMART / health information, log page 02h.
+struct SmartLog {
+  std::uint8_t critical_warning;
+  std::array<std::uint8_t, 2> composite_temperature;  ///< kelvin, little-endian
+  std::uint8_t available_spare;                       ///< percent
+  std::uint8_t available_spare_threshold;
+  std::uint8_t percentage_used;
+  std::uint8_t endurance_group_critical_warning;
+  std::array<std::uint8_t, 25> rsvd7;
+  U128 data_units_read;  ///< thousands of 512 B, rounded up
+  U128 data_units_written;
+  U128 host_read_commands;
+  U128 host_write_commands;
+  U128 controller_busy_time;  ///< minutes
+  U128 power_cycles;
+  U128 power_on_hours;
+  U128 unsafe_shutdowns;
+  U128 media_errors;
+  U128 error_log_entries;
+  std::uint32_t warning_temperature_time;
+  std::uint32_t critical_temperature_time;
+  std::array<std::uint16_t, 8> temperature_sensors;
+  std::array<std::uint32_t, 4> thermal_management;
+  std::array<std::uint8_t, 280> rsvd232;
+};
+static_assert(sizeof(SmartLog) == 512);
+static_assert(offsetof(SmartLog, data_units_read) == 32 && offsetof(SmartLog, media_errors) == 160 && offsetof(SmartLog, error_log_entries) == 176);
+static_assert(offsetof(SmartLog, temperature_sensors) == 200 && offsetof(SmartLog, rsvd232) == 232);
+
+/// Firmware slot information, log page 03h.
+struct FirmwareSlotLog {
+  std::uint8_t afi;
+  std::array<std::uint8_t, 7> rsvd1;
+  std::array<std::array<char, 8>, 7> frs;
+  std::array<std::uint8_t, 448> rsvd64;
+};
+static_assert(sizeof(FirmwareSlotLog) == 512 && offsetof(FirmwareSlotLog, frs) == 8);
+
+/// Commands supported and effects, log page 05h.
+struct CommandEffectsLog {
+  std::array<std::uint32_t, 256> admin;
+  std::array<std::uint32_t, 256> io;
+  std::array<std::uint8_t, 2048> rsvd2048;
+};
+static_assert(sizeof(CommandEffectsLog) == 4096);
+
+}  // namespace flashpath::nvme

@@ -19,10 +19,19 @@
 // integer, a choice or a name a string, a switch a boolean. A preset gives each value its source:
 //   t_r = { value = "45us", known = "datasheet", source = "…" }
 // A plain `t_r = "45us"` is the user's own word (known = "user").
+//
+// A choice is an enum with two functions beside it, in its own namespace; in TOML it is a string:
+//
+//   enum class Order : std::uint8_t { fifo, reads_first };
+//   std::string_view name_of(Order order);            // "fifo", "reads_first"
+//   std::span<const Order> all_of(const Order*);      // every one, in the order errors should list them
 #pragma once
+#include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -44,6 +53,10 @@ struct Range {
 };
 template <class M>
 Range(M, M) -> Range<M>;
+template <class R, class P>
+Range(std::chrono::duration<R, P>, std::chrono::duration<R, P>) -> Range<Duration>;
+template <class R1, class P1, class R2, class P2>
+Range(std::chrono::duration<R1, P1>, std::chrono::duration<R2, P2>) -> Range<Duration>;  // Range{1us, 10ms}
 struct NoRange {};  ///< for names, switches and choices
 
 template <class Struct, class Member, class R>
@@ -68,6 +81,7 @@ struct Given {
   std::string where;         ///< "file:line" or "--set"
   Known known = Known::user;
   std::string source;        ///< "" unless given
+  bool bare = false;         ///< an unquoted word of --set: its kind is our reading, it may be meant as text
 };
 
 // One overload per type that a configuration may hold. A number without a unit where a quantity is meant,
@@ -106,6 +120,24 @@ std::string_view expected(const double&);
 std::string_view expected(const bool&);
 std::string_view expected(const std::string&);
 
+// One word for the kind of value, for tables: duration, size, rate, frequency, count, number, switch, name, choice.
+std::string_view type_of(const Duration&);
+std::string_view type_of(const Bytes&);
+std::string_view type_of(const Rate&);
+std::string_view type_of(const Hertz&);
+std::string_view type_of(const std::uint32_t&);
+std::string_view type_of(const std::uint64_t&);
+std::string_view type_of(const double&);
+std::string_view type_of(const bool&);
+std::string_view type_of(const std::string&);
+
+/// An enum that follows the convention above.
+template <class E>
+concept Choice = std::is_enum_v<E> && requires(E e, const E* all) {
+  { name_of(e) } -> std::convertible_to<std::string_view>;
+  { all_of(all) } -> std::convertible_to<std::span<const E>>;
+};
+
 /// The key nearest to what was written, by edit distance; "" when nothing is near.
 std::string nearest(std::string_view key, const std::vector<std::string_view>& keys);
 
@@ -126,7 +158,7 @@ class Settings {
   /// Reads a TOML text. Syntax errors and doubtful values are added to `errors` with file and line.
   /// `base = "name"` at the top names a preset to start from; the caller resolves it (see platform).
   void read_toml(std::string_view text, const std::string& file, UserErrors& errors);
-  /// One `path=value` of the command line.
+  /// One `path=value` of the command line; quotes around the value are optional.
   void set(std::string_view assignment, UserErrors& errors);
   /// The value of a top-level `base` key, if the last text read had one.
   std::optional<Given> base;

@@ -16,6 +16,7 @@ AgendaDriver::AgendaDriver(const sc_core::sc_module_name& name, Agenda& agenda, 
 Time AgendaDriver::run_until(Time limit) {
   horizon_ = limit;
   arm();
+  if (sc_core::sc_get_status() < sc_core::SC_RUNNING) sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborate; threads of others start
   while (!stopped_) {
     if (sc_core::sc_pending_activity_at_current_time()) {
       sc_core::sc_start(sc_core::SC_ZERO_TIME);

@@ -93,7 +93,7 @@ struct LineSource::Unpacker {
     made = output.pos;
     if (ZSTD_isError(hint) != 0) return ZSTD_getErrorName(hint);
     open = hint != 0;
-    more = output.pos == room;
+    more = open && output.pos == room;
     return "";
   }
   std::string run_gzip(char* to, std::size_t room, std::size_t& made) {
@@ -105,7 +105,7 @@ struct LineSource::Unpacker {
     const int status = inflate(&zlib, Z_NO_FLUSH);
     at = size - zlib.avail_in;
     made = room - zlib.avail_out;
-    more = zlib.avail_out == 0;
+    more = zlib.avail_out == 0 && status != Z_STREAM_END;
     if (status == Z_STREAM_END) {  // members may follow each other (RFC 1952 section 2.2)
       open = false;
       inflateReset(&zlib);

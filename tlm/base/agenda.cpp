@@ -37,9 +37,7 @@ void Agenda::post(Time at, Action action, void* self, std::uint64_t arg, std::ui
 
 void Agenda::insert_near(std::uint32_t index) {
   Event& event = pool_[index];
-  // next() may have moved the ring's start past now(): an event between the two goes to the first bucket,
-  // where the sort order puts it first.
-  const std::size_t slot = std::max(bucket_of(event.at), base_) % ring;
+  const std::size_t slot = bucket_of(event.at) % ring;
   ++near_;
   event.next = none;
   if (heads_[slot] == none) {
@@ -68,35 +66,36 @@ void Agenda::refill() {
   }
 }
 
-/// Moves the ring's start to the first bucket that holds something.
-bool Agenda::find() {
-  if (size_ == 0) return false;
-  if (near_ == 0) base_ = bucket_of(pool_[far_.front()].at);
-  refill();
+/// The ring's first bucket that holds something; there must be one.
+std::uint64_t Agenda::first_bucket() const {
   const std::size_t start = base_ % ring;
   std::size_t word = start / 64;
   std::uint64_t bits = occupied_[word] & (~std::uint64_t{0} << (start % 64));
-  for (std::size_t i = 0; bits == 0 && i <= ring / 64; ++i) {
+  while (bits == 0) {
     word = (word + 1) % (ring / 64);
     bits = occupied_[word];
   }
   const std::size_t slot = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
-  const std::size_t ahead = (slot + ring - start) % ring;
-  if (ahead != 0) {
-    base_ += ahead;
-    refill();  // what the ring now reaches is later than the bucket found: the horizon only moved outwards
-  }
-  return true;
+  return base_ + (slot + ring - start) % ring;
 }
 
-Time Agenda::next() {
-  if (!find()) return never;
-  return pool_[heads_[base_ % ring]].at;
+/// Moves the ring's start, and takes in what its horizon now reaches. The start follows now() and never what is
+/// merely pending: a post may come for any moment from now() on, and must find a bucket of its own.
+void Agenda::rebase(std::uint64_t bucket) {
+  if (bucket == base_) return;
+  base_ = bucket;
+  refill();
+}
+
+/// What is far lies beyond everything in the ring, so it counts only when the ring is empty.
+Time Agenda::next() const {
+  if (near_ != 0) return pool_[heads_[first_bucket() % ring]].at;
+  return far_.empty() ? never : pool_[far_.front()].at;
 }
 
 void Agenda::step() {
-  const bool any = find();
-  invariant(any, "step() on an empty agenda", "agenda", now_);
+  invariant(size_ != 0, "step() on an empty agenda", "agenda", now_);
+  rebase(near_ != 0 ? first_bucket() : bucket_of(pool_[far_.front()].at));
   const std::size_t slot = base_ % ring;
   const std::uint32_t index = heads_[slot];
   const Event event = pool_[index];
@@ -126,6 +125,7 @@ void Agenda::advance_to(Time at) {
   if (at == never || at <= now_) return;
   invariant(next() >= at, "time moved over a pending action", "agenda", now_);
   now_ = at;
+  rebase(bucket_of(at));
 }
 
 }  // namespace flashpath

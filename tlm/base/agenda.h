@@ -51,7 +51,7 @@ class Agenda {
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
   /// The moment of the earliest pending action, or `never`.
-  Time next();
+  Time next() const;
   /// The moment of the action being run, or of the last one.
   Time now() const { return now_; }
   /// Runs the earliest action; there must be one.
@@ -85,7 +85,8 @@ class Agenda {
   bool before(const Event& a, const Event& b) const { return a.at != b.at ? a.at < b.at : a.order < b.order; }
   void insert_near(std::uint32_t index);
   void refill();
-  bool find();
+  void rebase(std::uint64_t bucket);
+  std::uint64_t first_bucket() const;
 
   std::vector<Event> pool_;
   std::uint32_t free_ = none;
@@ -93,7 +94,7 @@ class Agenda {
   std::array<std::uint32_t, ring> tails_{};
   std::array<std::uint64_t, ring / 64> occupied_{};
   std::vector<std::uint32_t> far_;  // a heap by (at, order)
-  std::uint64_t base_ = 0;          // absolute bucket number the ring starts at
+  std::uint64_t base_ = 0;          // absolute bucket number the ring starts at; at most that of now()
   std::size_t near_ = 0;            // events in the ring
   std::size_t size_ = 0;
   std::uint64_t sequence_ = 0;

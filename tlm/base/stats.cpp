@@ -31,6 +31,7 @@ std::uint64_t Histogram::highest_of(std::size_t index) {
 }
 
 void Histogram::add(Duration value, std::uint64_t times) {
+  if (times == 0) return;  // must not touch min and max
   const auto v = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0));
   const std::size_t index = index_of(v);
   if (index >= buckets_.size()) buckets_.resize(index + 1U + (index >> 2U));

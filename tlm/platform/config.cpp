@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/config.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "platform/embedded_presets.h"
+
+namespace flashpath::platform {
+namespace {
+
+std::string known_presets() {
+  std::string list;
+  for (const auto& name : presets()) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+std::optional<std::string_view> embedded(std::string_view name) {
+  for (const auto& preset : embedded_presets) {
+    if (preset.name == name) return preset.text;
+  }
+  return std::nullopt;
+}
+
+/// Reads one text and, before it, the chain of presets it is based on.
+void read_chain(Settings& settings, std::string_view text, const std::string& file, UserErrors& errors, int depth) {
+  Settings own;
+  own.read_toml(text, file, errors);
+  if (own.base) {
+    const auto below = embedded(own.base->text);
+    if (depth > 8) errors.add(own.base->where + ": base = \"" + own.base->text + "\": presets are based on each other in a circle");
+    else if (!below) errors.add(own.base->where + ": base = \"" + own.base->text + "\": no such preset; this build has: " + known_presets());
+    else read_chain(settings, *below, own.base->text + ".toml", errors, depth + 1);
+  }
+  for (auto& [path, given] : own.values) settings.values[path] = given;
+}
+
+bool read_file(const std::string& path, std::string& text) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return false;
+  std::ostringstream all;
+  all << in.rdbuf();
+  text = all.str();
+  return !in.bad();
+}
+
+struct PartChoice {
+  std::string part = "model";
+  static constexpr auto schema() {
+    return std::tuple{Field{"part", &PartChoice::part, "fidelity behind this block's sockets: the name of a part in the catalog", Known::assumed,
+                            "the model; RTL and shadow parts join through the catalog"}};
+  }
+};
+
+/// Rules between blocks.
+void check_platform(const Config& c, UserErrors& errors) {
+  const auto bad = [&](const std::string& text) { errors.add("platform: " + text); };
+  if (c.nvme.mdts < c.firmware.frame) {
+    bad("firmware.frame = " + print(c.firmware.frame) + " is larger than the largest command a drive takes (nvme.mdts = " + print(c.nvme.mdts) +
+        "); lower firmware.frame or raise nvme.mdts");
+  }
+  if (c.crypto.frame != c.firmware.frame) {
+    bad("crypto.frame = " + print(c.crypto.frame) + " differs from firmware.frame = " + print(c.firmware.frame) + "; the engine finds its keys by frame: make them equal");
+  }
+  if (c.ftl.mapping_unit.count % c.nvme.lba.count != 0) {
+    bad("ftl.mapping_unit = " + print(c.ftl.mapping_unit) + " is not a multiple of nvme.lba = " + print(c.nvme.lba));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> presets() {
+  std::vector<std::string> names;
+  for (const auto& preset : embedded_presets) names.emplace_back(preset.name);
+  return names;
+}
+
+Resolved load(const std::string& preset, const std::vector<std::string>& files, const std::vector<std::string>& assignments) {
+  UserErrors errors;
+  Settings settings;
+  Resolved out;
+  out.preset = preset;
+  if (const auto text = embedded(preset)) {
+    read_chain(settings, *text, preset + ".toml", errors, 0);
+  } else if (std::string own; preset.find('.') != std::string::npos && read_file(preset, own)) {
+    read_chain(settings, own, preset, errors, 0);
+  } else {
+    std::vector<std::string_view> names;
+    for (const auto& p : embedded_presets) names.push_back(p.name);
+    const std::string near = nearest(preset, names);
+    errors.add("platform \"" + preset + "\": no such preset or readable file" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") +
+               " This build has: " + known_presets() + "; or give the path of a .toml file");
+  }
+  for (const auto& file : files) {
+    std::string text;
+    if (read_file(file, text)) read_chain(settings, text, file, errors, 0);
+    else errors.add(file + ": cannot be read");
+  }
+  for (const auto& assignment : assignments) settings.set(assignment, errors);
+
+  Config& c = out.config;
+  auto& list = out.parameters;
+  read(settings, "", c.general, errors, list);
+  const auto block = [&](const char* prefix, auto& config, std::string* part) {
+    if (part != nullptr) {
+      PartChoice choice;
+      read(settings, prefix, choice, errors, list);
+      *part = choice.part;
+    }
+    read(settings, prefix, config, errors, list);
+  };
+  block("fabric", c.fabric, &c.parts.fabric);
+  block("cores", c.cores, &c.parts.cores);
+  block("firmware", c.firmware, nullptr);
+  block("bus", c.bus, &c.parts.bus);
+  block("dram", c.dram, &c.parts.dram);
+  block("crypto", c.crypto, &c.parts.crypto);
+  block("pcie", c.pcie, &c.parts.pcie);
+  block("uplink", c.uplink, nullptr);
+  block("nvme", c.nvme, &c.parts.nvme);
+  block("ftl", c.ftl, &c.parts.ftl);
+  block("nand", c.nand, &c.parts.nand);
+  check_unused(settings, list, errors);
+  if (errors.empty()) check_platform(c, errors);
+  errors.raise_if_any();
+  return out;
+}
+
+}  // namespace flashpath::platform

@@ -47,9 +47,14 @@ struct Cap {
   constexpr std::uint32_t css() const { return static_cast<std::uint32_t>((raw >> 37U) & 0xffU); }    ///< bit 0: NVM command set
   constexpr unsigned mpsmin() const { return static_cast<unsigned>((raw >> 48U) & 0xfU); }            ///< page 4 KiB << mpsmin
   constexpr unsigned mpsmax() const { return static_cast<unsigned>((raw >> 52U) & 0xfU); }
+  /// Contiguous queues required, NVM command set, ready with media (CRMS.CRWMS).
   static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax) {
-    return {(mqes & 0xffffU) | (1ULL << 16U) | (static_cast<std::uint64_t>(to & 0xffU) << 24U) | (static_cast<std::uint64_t>(dstrd & 0xfU) << 32U) |
-            (1ULL << 37U) | (static_cast<std::uint64_t>(mpsmin & 0xfU) << 48U) | (static_cast<std::uint64_t>(mpsmax & 0xfU) << 52U)};
+    std::uint64_t raw = (mqes & 0xffffU) | (1ULL << 16U) | (1ULL << 37U) | (1ULL << 59U);
+    raw |= static_cast<std::uint64_t>(to & 0xffU) << 24U;
+    raw |= static_cast<std::uint64_t>(dstrd & 0xfU) << 32U;
+    raw |= static_cast<std::uint64_t>(mpsmin & 0xfU) << 48U;
+    raw |= static_cast<std::uint64_t>(mpsmax & 0xfU) << 52U;
+    return {raw};
   }
 };
 

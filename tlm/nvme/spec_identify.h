@@ -110,13 +110,27 @@ struct IdentifyController {
   std::array<std::uint8_t, 1024> vs;
 };
 static_assert(sizeof(IdentifyController) == 4096);
-static_assert(offsetof(IdentifyController, mdts) == 77 && offsetof(IdentifyController, ver) == 80 && offsetof(IdentifyController, ctratt) == 96);
-static_assert(offsetof(IdentifyController, cntrltype) == 111 && offsetof(IdentifyController, oacs) == 256 && offsetof(IdentifyController, elpe) == 262);
-static_assert(offsetof(IdentifyController, wctemp) == 266 && offsetof(IdentifyController, tnvmcap) == 280 && offsetof(IdentifyController, kas) == 320);
-static_assert(offsetof(IdentifyController, sanicap) == 328 && offsetof(IdentifyController, anagrpmax) == 344 && offsetof(IdentifyController, megcap) == 368);
-static_assert(offsetof(IdentifyController, sqes) == 512 && offsetof(IdentifyController, nn) == 516 && offsetof(IdentifyController, oncs) == 520);
-static_assert(offsetof(IdentifyController, vwc) == 525 && offsetof(IdentifyController, sgls) == 536 && offsetof(IdentifyController, maxdna) == 544);
-static_assert(offsetof(IdentifyController, subnqn) == 768 && offsetof(IdentifyController, psd) == 2048 && offsetof(IdentifyController, vs) == 3072);
+static_assert(offsetof(IdentifyController, mdts) == 77);
+static_assert(offsetof(IdentifyController, ver) == 80);
+static_assert(offsetof(IdentifyController, ctratt) == 96);
+static_assert(offsetof(IdentifyController, cntrltype) == 111);
+static_assert(offsetof(IdentifyController, oacs) == 256);
+static_assert(offsetof(IdentifyController, elpe) == 262);
+static_assert(offsetof(IdentifyController, wctemp) == 266);
+static_assert(offsetof(IdentifyController, tnvmcap) == 280);
+static_assert(offsetof(IdentifyController, kas) == 320);
+static_assert(offsetof(IdentifyController, sanicap) == 328);
+static_assert(offsetof(IdentifyController, anagrpmax) == 344);
+static_assert(offsetof(IdentifyController, megcap) == 368);
+static_assert(offsetof(IdentifyController, sqes) == 512);
+static_assert(offsetof(IdentifyController, nn) == 516);
+static_assert(offsetof(IdentifyController, oncs) == 520);
+static_assert(offsetof(IdentifyController, vwc) == 525);
+static_assert(offsetof(IdentifyController, sgls) == 536);
+static_assert(offsetof(IdentifyController, maxdna) == 544);
+static_assert(offsetof(IdentifyController, subnqn) == 768);
+static_assert(offsetof(IdentifyController, psd) == 2048);
+static_assert(offsetof(IdentifyController, vs) == 3072);
 
 struct LbaFormat {
   std::uint16_t ms;
@@ -166,9 +180,15 @@ struct IdentifyNamespace {
   std::array<std::uint8_t, 3712> vs;
 };
 static_assert(sizeof(IdentifyNamespace) == 4096);
-static_assert(offsetof(IdentifyNamespace, nsfeat) == 24 && offsetof(IdentifyNamespace, dlfeat) == 33 && offsetof(IdentifyNamespace, noiob) == 46);
-static_assert(offsetof(IdentifyNamespace, npwg) == 64 && offsetof(IdentifyNamespace, mcl) == 76 && offsetof(IdentifyNamespace, anagrpid) == 92);
-static_assert(offsetof(IdentifyNamespace, nsattr) == 99 && offsetof(IdentifyNamespace, nguid) == 104 && offsetof(IdentifyNamespace, lbaf) == 128);
+static_assert(offsetof(IdentifyNamespace, nsfeat) == 24);
+static_assert(offsetof(IdentifyNamespace, dlfeat) == 33);
+static_assert(offsetof(IdentifyNamespace, noiob) == 46);
+static_assert(offsetof(IdentifyNamespace, npwg) == 64);
+static_assert(offsetof(IdentifyNamespace, mcl) == 76);
+static_assert(offsetof(IdentifyNamespace, anagrpid) == 92);
+static_assert(offsetof(IdentifyNamespace, nsattr) == 99);
+static_assert(offsetof(IdentifyNamespace, nguid) == 104);
+static_assert(offsetof(IdentifyNamespace, lbaf) == 128);
 static_assert(offsetof(IdentifyNamespace, vs) == 384);
 
 /// Namespace identifier types of CNS 03h; each descriptor is this head and `nidl` bytes.

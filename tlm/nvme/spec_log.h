@@ -26,7 +26,9 @@ struct ErrorEntry {
   std::array<std::uint8_t, 22> rsvd42;
 };
 static_assert(sizeof(ErrorEntry) == 64);
-static_assert(offsetof(ErrorEntry, status) == 12 && offsetof(ErrorEntry, lba) == 16 && offsetof(ErrorEntry, command_specific) == 32);
+static_assert(offsetof(ErrorEntry, status) == 12);
+static_assert(offsetof(ErrorEntry, lba) == 16);
+static_assert(offsetof(ErrorEntry, command_specific) == 32);
 
 /// SMART / health information, log page 02h.
 struct SmartLog {
@@ -54,7 +56,9 @@ struct SmartLog {
   std::array<std::uint8_t, 280> rsvd232;
 };
 static_assert(sizeof(SmartLog) == 512);
-static_assert(offsetof(SmartLog, data_units_read) == 32 && offsetof(SmartLog, media_errors) == 160 && offsetof(SmartLog, error_log_entries) == 176);
+static_assert(offsetof(SmartLog, data_units_read) == 32);
+static_assert(offsetof(SmartLog, media_errors) == 160);
+static_assert(offsetof(SmartLog, error_log_entries) == 176);
 static_assert(offsetof(SmartLog, temperature_sensors) == 200 && offsetof(SmartLog, rsvd232) == 232);
 
 /// Firmware slot information, log page 03h.

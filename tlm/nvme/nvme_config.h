@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+#include <tuple>
+
+#include "base/config.h"
+#include "base/units.h"
+
+namespace flashpath::nvme {
+
+struct Config {
+  std::uint32_t max_queues = 128;
+  std::uint32_t max_queue_entries = 4096;
+  Bytes mdts = 1_MiB;
+  Bytes min_page = 4_KiB;
+  Bytes max_page = 64_KiB;
+  Bytes doorbell_stride = 4_B;
+  Bytes lba = 4_KiB;
+  std::uint32_t arbitration_burst = 16;
+  std::uint32_t fetch_batch = 16;
+  std::uint32_t fetches = 8;
+  std::uint32_t contexts = 1024;
+  Bytes read_chunk = 64_KiB;
+  Bytes write_chunk = 256_KiB;
+  Bytes staging = 4_MiB;
+  std::uint32_t dma_outstanding = 64;
+  std::uint32_t engines = 4;
+  Duration command_time = 800ns;
+  Duration read_latency = 3us;
+  Duration write_latency = 3us;
+  Duration admin_latency = 10us;
+  Duration completion_latency = 300ns;
+  Duration register_latency = 100ns;
+  Duration enable_time = 1ms;
+
+  static constexpr auto schema() {
+    using C = Config;
+    return std::tuple{
+        Field{"max_queues", &C::max_queues, "I/O submission queues, and as many completion queues and interrupt vectors", Known::datasheet,
+              "Samsung PM1743, Micron 9550 product briefs: 128 and more I/O queue pairs", Range{1U, 1024U}},
+        Field{"max_queue_entries", &C::max_queue_entries, "largest I/O queue, CAP.MQES + 1", Known::assumed,
+              "NVMe 2.0 §3.1.3.1 allows up to 65536; drives print 1024 to 16384", Range{2U, 65536U}},
+        Field{"mdts", &C::mdts, "largest transfer of one command, 2^MDTS minimum pages", Known::assumed,
+              "NVMe 2.0 §5.17.2.1; drives print 128 KiB to 2 MiB", Range{4_KiB, 64_MiB}},
+        Field{"min_page", &C::min_page, "smallest memory page, CAP.MPSMIN",
+              Known::spec, "NVMe 2.0 §3.1.3.1: 4 KiB << MPSMIN", Range{4_KiB, 4_KiB}},
+        Field{"max_page", &C::max_page, "largest memory page, CAP.MPSMAX", Known::spec, "NVMe 2.0 §3.1.3.1: 4 KiB << MPSMAX",
+              Range{4_KiB, 128_MiB}},
+        Field{"doorbell_stride", &C::doorbell_stride, "distance of doorbells, 4 << CAP.DSTRD",
+              Known::spec, "NVMe 2.0 §3.1.3.1", Range{4_B, 4_KiB}},
+        Field{"lba", &C::lba, "logical block size", Known::spec, "NVM Command Set 1.0 §4.1.5.1, LBADS", Range{512_B, 64_KiB}},
+        Field{"arbitration_burst", &C::arbitration_burst, "commands of one queue in its round-robin turn (a power of two), Arbitration Burst"
+              ,
+              Known::assumed, "NVMe 2.0 §5.27.1.1: default recommended by the controller in RAB", Range{1U, 64U}},
+        Field{"fetch_batch", &C::fetch_batch, "submission queue entries read by one DMA request", Known::assumed,
+              "16 entries are 1 KiB, four read completions of 256 bytes", Range{1U, 64U}},
+        Field{"fetches", &C::fetches, "such requests under way, at most one per queue", Known::assumed,
+              "hides a link round trip of about 1 us at several million commands a second", Range{1U, 1024U}},
+        Field{"contexts", &C::contexts, "I/O commands inside the controller", Known::assumed,
+              "Little's law: 3.3 M reads/s (Micron 9550) over 100 us under load need 330", Range{1U, 65536U}},
+        Field{"read_chunk", &C::read_chunk, "a read is split at multiples of this; each piece is sent to the host when it comes",
+              Known::assumed,
+              "a multi-plane page of 4 x 16 KiB", Range{512_B, 1_MiB}},
+        Field{"write_chunk", &C::write_chunk, "a write is split at multiples of this",
+              Known::assumed, "one multi-plane TLC programming unit is 192 KiB or more",
+              Range{512_B, 1_MiB}},
+        Field{"staging", &C::staging, "write data on its way from the host to the write buffer", Known::assumed,
+              "14 GB/s over a round trip of 2 us need 28 KB; the rest covers jitter of the write buffer", Range{4_KiB, 1_GiB}},
+        Field{"dma_outstanding", &C::dma_outstanding, "data DMA requests under way, per direction", Known::assumed,
+              "as many bursts as fill a PCIe 5.0 x4 link many times over", Range{1U, 4096U}},
+        Field{"engines", &C::engines, "front ends that work on commands",
+              Known::assumed, "processor cores of a controller that serve host commands",
+              Range{1U, 64U}},
+        Field{"command_time", &C::command_time, "time a front end is taken by one command", Known::assumed,
+              "4 front ends: 5 M commands/s, above the 3.3 M/s that Micron 9550 prints, so that flash decides", Range{0ns, 1ms}},
+        Field{"read_latency", &C::read_latency, "further delay of a read's processing, pipelined", Known::assumed,
+              "what 60 us (Micron 9550, QD1 read) leaves after tR, transfer, decode and the link", Range{0ns, 1ms}},
+        Field{"write_latency", &C::write_latency, "further delay of a write's processing, pipelined", Known::assumed,
+              "Solidigm D7-PS1010, Micron 9550: QD1 writes of 7 to 15 us", Range{0ns, 1ms}},
+        Field{"admin_latency", &C::admin_latency, "further delay of an admin command's processing",
+              Known::assumed, "firmware path, not time critical",
+              Range{0ns, 1s}},
+        Field{"completion_latency", &C::completion_latency, "from a command's last piece to its completion entry on the link",
+              Known::assumed,
+              "status collection and completion queue bookkeeping in hardware", Range{0ns, 1ms}},
+        Field{"register_latency", &C::register_latency, "register read, inside the controller",
+              Known::assumed, "some tens of cycles of a 500 MHz fabric",
+              Range{0ns, 1ms}},
+        Field{"enable_time", &C::enable_time, "from CC.EN = 1 to CSTS.RDY = 1",
+              Known::assumed, "NVMe 2.0 §3.5: bounded by CAP.TO; shortened, simulated boot is not studied",
+              Range{0ns, 10s}},
+    };
+  }
+
+  void check(const std::string& where, UserErrors& errors) const {
+    const auto power_of_two = [](std::uint64_t v) { return v != 0 && (v & (v - 1)) == 0; };
+    const auto need = [&](bool holds, const char* what) {
+      if (!holds) errors.add(where + ": " + what);
+    };
+    need(mdts % min_page == Bytes{} && power_of_two(mdts / min_page), "mdts must be a power of two times min_page");
+    need(power_of_two(max_page.count) && max_page >= min_page, "max_page must be a power of two and at least min_page");
+    need(power_of_two(doorbell_stride.count), "doorbell_stride must be a power of two");
+    need(power_of_two(lba.count), "lba must be a power of two");
+    need(power_of_two(arbitration_burst), "arbitration_burst must be a power of two");
+    need(read_chunk >= lba && read_chunk % lba == Bytes{}, "read_chunk must be a multiple of lba");
+    need(write_chunk >= lba && write_chunk % lba == Bytes{}, "write_chunk must be a multiple of lba");
+    need(staging >= write_chunk, "staging must hold at least one write_chunk");
+    need(mdts >= lba, "mdts must be at least one lba");
+  }
+};
+
+}  // namespace flashpath::nvme

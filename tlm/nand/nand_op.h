@@ -21,7 +21,8 @@ enum class OpStatus : std::uint8_t { ok, uncorrectable, program_failed, erase_fa
 /// read     pages `page` of `block` in planes [plane, plane + planes): one array operation of tR, then `size` bytes over
 ///          the channel, taken from `offset` bytes into the planes' pages in plane order (page bytes each)
 /// program  the whole wordline (all pages of a cell) in those planes, one-shot: size = planes * bits_per_cell * page bytes;
-///          `page` is the wordline's first page. The data goes in over the channel first.
+///          `page` is the wordline's first page. The data goes in over the channel first. Its order: page type by page
+///          type (lower, middle, upper), within a type plane by plane, so that a read of one type in the same planes is one slice.
 /// erase    `block` in those planes
 struct Op {
   OpKind kind = OpKind::read;

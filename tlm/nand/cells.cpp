@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nand/cells.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace flashpath::nand {
+
+Cells::Cells(const Geometry& geometry, bool data_mode)
+    : geometry_{geometry}, data_mode_{data_mode}, next_(std::size_t{geometry.dies()} * geometry.blocks() * geometry.planes()) {}
+
+void Cells::read(const Op& op) const {
+  if (!data_mode_ || op.data == nullptr) return;
+  const std::uint64_t page = geometry_.page().count;
+  const std::uint64_t type = geometry_.type_of(op.page);
+  const std::uint32_t wordline = geometry_.wordline_of(op.page).value;
+  std::uint64_t from = op.offset.count;
+  unsigned char* to = op.data;
+  for (std::uint64_t left = op.size.count; left != 0;) {
+    const std::uint64_t in_page = from % page;
+    const std::uint64_t piece = std::min(left, page - in_page);
+    const auto block = blocks_.find(index(op.die, op.block, static_cast<std::uint32_t>(op.plane + from / page)));
+    const unsigned char* bytes = block == blocks_.end() ? nullptr : block->second.wordlines[wordline].get();
+    if (bytes != nullptr) std::memcpy(to, bytes + type * page + in_page, piece);
+    else std::memset(to, 0xFF, piece);
+    to += piece;
+    from += piece;
+    left -= piece;
+  }
+}
+
+OpStatus Cells::program(const Op& op) {
+  const std::uint32_t wordline = geometry_.wordline_of(op.page).value;
+  for (std::uint32_t p = op.plane; p < std::uint32_t{op.plane} + op.planes; ++p) {
+    if (next_[index(op.die, op.block, p)] != wordline) return OpStatus::program_failed;
+  }
+  const std::uint64_t page = geometry_.page().count;
+  for (std::uint32_t i = 0; i < op.planes; ++i) {
+    const std::size_t at = index(op.die, op.block, op.plane + i);
+    next_[at] = static_cast<std::uint16_t>(wordline + 1);
+    if (!data_mode_ || op.data == nullptr) continue;
+    Block& block = blocks_[at];
+    block.wordlines.resize(geometry_.wordlines());
+    Wordline bytes = std::make_unique_for_overwrite<unsigned char[]>(page * geometry_.bits());
+    for (std::uint32_t type = 0; type < geometry_.bits(); ++type) {
+      std::memcpy(bytes.get() + type * page, op.data + (std::uint64_t{type} * op.planes + i) * page, page);
+    }
+    block.wordlines[wordline] = std::move(bytes);
+    ++block.kept;
+    ++kept_;
+  }
+  return OpStatus::ok;
+}
+
+OpStatus Cells::erase(const Op& op) {
+  for (std::uint32_t p = op.plane; p < std::uint32_t{op.plane} + op.planes; ++p) {
+    const std::size_t at = index(op.die, op.block, p);
+    next_[at] = 0;
+    forget(at);
+  }
+  return OpStatus::ok;
+}
+
+void Cells::precondition(DieId die, BlockId block, std::uint32_t wordlines) {
+  invariant(wordlines <= geometry_.wordlines(), "preconditioned more wordlines than a block has", "nand");
+  for (std::uint32_t p = 0; p < geometry_.planes(); ++p) {
+    const std::size_t at = index(die, block, p);
+    next_[at] = static_cast<std::uint16_t>(wordlines);
+    forget(at);
+  }
+}
+
+void Cells::forget(std::size_t block) {
+  if (blocks_.empty()) return;
+  const auto found = blocks_.find(block);
+  if (found == blocks_.end()) return;
+  kept_ -= found->second.kept;
+  blocks_.erase(found);
+}
+
+}  // namespace flashpath::nand

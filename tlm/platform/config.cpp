@@ -81,7 +81,9 @@ Resolved load(const std::string& preset, const std::vector<std::string>& files, 
   Settings settings;
   Resolved out;
   out.preset = preset;
-  if (const auto text = embedded(preset)) {
+  if (preset.empty()) {
+    // the schema's defaults alone
+  } else if (const auto text = embedded(preset)) {
     read_chain(settings, *text, preset + ".toml", errors, 0);
   } else if (std::string own; preset.find('.') != std::string::npos && read_file(preset, own)) {
     read_chain(settings, own, preset, errors, 0);

@@ -79,7 +79,7 @@ struct Resolved {
 std::vector<std::string> presets();
 
 /// Reads preset, files and assignments. Throws UserErrors with everything that is wrong.
-/// `preset` is a preset's name or the path of a TOML file (whose `base` names the preset it starts from).
+/// `preset` is empty (the schema's defaults alone), a preset's name, or the path of a TOML file (whose `base` names the preset it starts from).
 Resolved load(const std::string& preset, const std::vector<std::string>& files, const std::vector<std::string>& assignments);
 
 }  // namespace flashpath::platform

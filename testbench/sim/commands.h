@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program's commands. Each adds its options to the command line and returns the process's exit code.
+#pragma once
+#include <CLI/App.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "platform/config.h"
+#include "sim/progress.h"
+
+namespace flashpath::sim {
+
+inline constexpr const char* version = "0.1.0";
+
+/// Options that every command with a platform takes.
+struct PlatformOptions {
+  std::string platform;
+  std::vector<std::string> files;
+  std::vector<std::string> assignments;
+  platform::Resolved load() const { return platform::load(platform, files, assignments); }
+};
+
+/// Options that every command with a result takes.
+struct RunOptions {
+  std::string out;
+  bool force = false;
+  std::string progress = "auto";
+  Progress::Style style() const { return progress == "none" ? Progress::Style::none : progress == "json" ? Progress::Style::json : Progress::Style::automatic; }
+};
+
+void add_platform_options(CLI::App& app, PlatformOptions& options, const std::string& preset);
+void add_run_options(CLI::App& app, RunOptions& options);
+
+/// Each registers one command; the function given back runs it.
+using Command = std::function<int()>;
+Command add_describe(CLI::App& app);
+Command add_parameters(CLI::App& app);
+Command add_hits(CLI::App& app);
+Command add_io(CLI::App& app);
+Command add_replay(CLI::App& app);
+
+}  // namespace flashpath::sim

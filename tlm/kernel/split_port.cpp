@@ -10,12 +10,17 @@ std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
 }  // namespace
 
-SplitPort::SplitPort(const char* name, Agenda& agenda, Arrived arrived) : socket{name}, agenda_{agenda}, arrived_{arrived} {
+SplitPort::SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose)
+    : socket{name}, agenda_{agenda}, arrived_{arrived}, loose_{loose} {
   socket.register_b_transport(this, &SplitPort::b_transport);
   socket.register_nb_transport_fw(this, &SplitPort::nb_transport_fw);
 }
 
 void SplitPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
+  if (loose_) {
+    loose_(payload, delay);
+    return;
+  }
   const Time arrival = kernel_now() + from_sc(delay);
   delay = sc_core::SC_ZERO_TIME;
   auto& responded = *blocked_.emplace(&payload, std::make_unique<sc_core::sc_event>()).first->second;

@@ -21,7 +21,9 @@ namespace flashpath {
 class SplitPort {
  public:
   using Arrived = Delegate<void(Payload&, Time)>;
-  SplitPort(const char* name, Agenda& agenda, Arrived arrived);
+  using Loose = Delegate<void(Payload&, sc_core::sc_time&)>;
+  /// `loose`: for routers; takes b_transport calls instead of blocking them, and so may be called from any process.
+  SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose = {});
 
   /// Takes the request off the caller's hands. Inside the arrived call it costs nothing extra.
   void accept(Payload& payload, Time now);
@@ -40,6 +42,7 @@ class SplitPort {
 
   Agenda& agenda_;
   Arrived arrived_;
+  Loose loose_;
   Payload* inside_ = nullptr;  // the request whose BEGIN_REQ call we are in
   bool accepted_inside_ = false;
   bool responded_inside_ = false;

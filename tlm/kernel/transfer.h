@@ -31,7 +31,7 @@ struct Transfer : tlm::tlm_extension<Transfer> {
   std::uint64_t tag = 0;       ///< the initiator's own
   std::uint64_t tag2 = 0;      ///< the initiator's own
   Time entered{};              ///< free for whoever holds the payload at the moment
-  void* hop = nullptr;         ///< free for a router between its two sides
+  void* hop = nullptr;         ///< free for a router between its two sides; it puts back what it found
   bool pooled = false;
 
   tlm_extension_base* clone() const override { return new Transfer(*this); }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/bus_part.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "kernel/sc_time.h"
+
+namespace flashpath::bus {
+namespace {
+/// Sockets added after construction live beside the bus in the object tree: "bus_nic_in".
+std::string socket_name(const sc_core::sc_object& bus, std::string_view name, std::string_view side) {
+  return std::string(bus.basename()) + "_" + std::string(name) + std::string(side);
+}
+}  // namespace
+
+ModelBus::TargetSide::TargetSide(ModelBus& b, std::string_view n)
+    : bus{b}, name{n}, port{socket_name(b, n, "_out").c_str(), b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this), InitiatorPort::Event::to<&TargetSide::accepted>(this)} {}
+
+ModelBus::MasterSide::MasterSide(ModelBus& b, std::string_view n, Master k, std::uint16_t s)
+    : bus{b}, name{n}, kind{k}, source{s},
+      port{socket_name(b, n, "_in").c_str(), b.agenda_, SplitPort::Arrived::to<&MasterSide::arrived>(this), SplitPort::Loose::to<&MasterSide::loose>(this)},
+      stats{name, b.stats} {}
+
+ModelBus::ModelBus(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
+    : Bus{name, environment}, config_{config}, timing_{config} {}
+
+Bus::InSocket& ModelBus::add_master(std::string_view master, Master kind, std::uint16_t source) {
+  return masters_.emplace_back(std::make_unique<MasterSide>(*this, master, kind, source))->port.socket;
+}
+
+Bus::OutSocket& ModelBus::add_target(std::string_view target, std::uint64_t base, Bytes size, std::uint32_t allowed) {
+  auto& side = *targets_.emplace_back(std::make_unique<TargetSide>(*this, target));
+  add_window(target, base, size, allowed);
+  return side.port.socket;
+}
+
+void ModelBus::add_window(std::string_view target, std::uint64_t base, Bytes size, std::uint32_t allowed) {
+  const auto at = std::ranges::find_if(targets_, [&](const auto& t) { return t->name == target; });
+  invariant(at != targets_.end(), "a window for a target that does not exist", this->name());
+  invariant(decoder_.add(base, size, static_cast<std::uint32_t>(at - targets_.begin()), allowed), "windows of the bus overlap", this->name());
+}
+
+std::uint64_t ModelBus::refused(std::string_view master) const {
+  std::uint64_t n = 0;
+  for (const auto& m : masters_) n += m->name == master ? m->refused.value : 0;
+  return n;
+}
+
+/// Says who it is and where it goes; counts; nullptr (and the status) if it may not.
+const AddressWindow* ModelBus::decode(MasterSide& master, Payload& payload) {
+  Transfer& transfer = transfer_of(payload);
+  if (transfer.master == Master::none) {
+    transfer.master = master.kind;
+    transfer.source = master.source;
+  }
+  const Bytes size = size_of(payload);
+  ++master.requests;
+  master.bytes += size;
+  const AddressWindow* window = decoder_.find(payload.get_address(), size, allow(master.kind));
+  if (window == nullptr) {
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    ++master.refused;
+    bytes_refused_ += size;
+  } else {
+    bytes_forwarded_ += size;
+  }
+  return window;
+}
+
+void ModelBus::loose(MasterSide& master, Payload& payload, sc_core::sc_time& delay) {
+  ++loose_;
+  const AddressWindow* window = decode(master, payload);
+  delay += to_sc(config_.latency);
+  if (window != nullptr) targets_[window->target]->port.socket->b_transport(payload, delay);
+  delay += to_sc(config_.latency);
+  if (Transfer& transfer = transfer_of(payload); window != nullptr) transfer.stream = {transfer.stream.first + config_.latency, transfer.stream.last + config_.latency};
+}
+
+ModelBus::Crossing& ModelBus::take() {
+  if (free_.empty()) free_.push_back(crossings_.emplace_back(std::make_unique<Crossing>()).get());
+  Crossing& crossing = *free_.back();
+  free_.pop_back();
+  return crossing;
+}
+
+void ModelBus::arrived(MasterSide& master, Payload& payload, Time now) {
+  const AddressWindow* window = decode(master, payload);
+  flow_.enter(now);
+  Transfer& transfer = transfer_of(payload);
+  Crossing& crossing = take();
+  crossing = {&payload, &master, window == nullptr ? nullptr : targets_[window->target].get(), transfer.hop, now};
+  const auto arg = reinterpret_cast<std::uint64_t>(&crossing);
+  if (window == nullptr) {
+    master.port.accept(payload, now);
+    agenda_.post<&ModelBus::respond>(timing_.cross(timing_.cross(now)), this, arg);
+    return;
+  }
+  transfer.hop = &crossing;
+  Time there = timing_.cross(now);
+  if (payload.is_write()) {
+    transfer.stream = timing_.carry({now, std::max(now, transfer.stream.last)}, size_of(payload));
+    there = transfer.stream.first;
+  }
+  if (master.inside++ < config_.outstanding) master.port.accept(payload, now);
+  else master.held.push_back(&payload);
+  if (there == now) forward(now, arg);
+  else agenda_.post<&ModelBus::forward>(there, this, arg);
+}
+
+void ModelBus::forward(Time now, std::uint64_t arg) {
+  Crossing& crossing = *reinterpret_cast<Crossing*>(arg);
+  crossing.target->sent.push_back(crossing.master);
+  crossing.target->port.send(*crossing.payload, now);
+}
+
+void ModelBus::TargetSide::accepted(Payload&, Time now) {
+  MasterSide& master = *sent.front();  // a port's requests are accepted in the order they were sent
+  sent.pop_front();
+  bus.taken(master, now);
+}
+
+void ModelBus::taken(MasterSide& master, Time now) {
+  --master.inside;
+  if (master.held.empty()) return;
+  Payload& next = *master.held.front();
+  master.held.pop_front();
+  master.port.accept(next, now);
+}
+
+void ModelBus::responded(Payload& payload, Time now) {
+  Transfer& transfer = transfer_of(payload);
+  auto& crossing = *static_cast<Crossing*>(transfer.hop);
+  invariant(crossing.payload == &payload, "a response without its request", name(), now);
+  transfer.hop = crossing.hop;
+  Time back = timing_.cross(now);
+  if (payload.is_read()) {
+    transfer.stream = timing_.carry({now, std::max(now, transfer.stream.last)}, size_of(payload));
+    back = transfer.stream.first;
+  } else {
+    transfer.stream = {back, back};
+  }
+  const auto arg = reinterpret_cast<std::uint64_t>(&crossing);
+  if (back == now) respond(now, arg);
+  else agenda_.post<&ModelBus::respond>(back, this, arg);
+}
+
+void ModelBus::respond(Time now, std::uint64_t arg) {
+  auto* crossing = reinterpret_cast<Crossing*>(arg);
+  Payload& payload = *crossing->payload;
+  MasterSide& master = *crossing->master;
+  flow_.leave(now, crossing->entered);
+  latency_.add(now - crossing->entered);
+  crossing->payload = nullptr;
+  free_.push_back(crossing);
+  master.port.respond(payload, now);
+}
+
+void ModelBus::check(Laws& laws, Time now) const {
+  flow_.check(laws, "requests", now);
+  std::uint64_t requests = 0;
+  Bytes bytes{};
+  for (const auto& m : masters_) {
+    requests += m->requests.value;
+    bytes += Bytes{m->bytes.value};
+  }
+  laws.equal("requests of all masters", requests, "four-phase + b_transport", flow_.entered() + loose_);
+  laws.equal("bytes in", bytes.count, "bytes forwarded + refused", (bytes_forwarded_ + bytes_refused_).count);
+  laws.equal("requests inside", flow_.inside(), "crossings in use", crossings_.size() - free_.size());
+}
+
+void ModelBus::explain(Stall& stall) const {
+  for (const auto& t : targets_) stall.waits(t->port.waiting(), "requests", "the target " + t->name + " to take them");
+  for (const auto& m : masters_) stall.waits(m->held.size(), "requests of " + m->name, "room in the interconnect (outstanding)");
+}
+
+}  // namespace flashpath::bus

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nvme/nvme_model.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/error.h"
+
+namespace flashpath::nvme {
+namespace {
+constexpr Duration cap_to_unit = 500ms;
+
+unsigned log2_of(Bytes size, Bytes unit) { return static_cast<unsigned>(std::countr_zero(size / unit)); }
+std::uint64_t low(std::uint64_t whole, std::uint32_t value) { return (whole & 0xffff'ffff'0000'0000U) | value; }
+std::uint64_t high(std::uint64_t whole, std::uint32_t value) { return (whole & 0xffff'ffffU) | (static_cast<std::uint64_t>(value) << 32U); }
+}  // namespace
+
+ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes capacity, bool data_mode, std::string serial, stats::Group& group)
+    : agenda_{agenda}, config_{config}, capacity_{capacity}, data_mode_{data_mode}, serial_{std::move(serial)}, stats_{group, config.engines} {
+  const auto timeout = static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(config_.enable_time.count()),
+                                                           static_cast<std::uint64_t>(Duration{cap_to_unit}.count())));
+  cap_ = Cap::make(config_.max_queue_entries - 1, std::max(timeout, 1U), log2_of(config_.doorbell_stride, 4_B), log2_of(config_.min_page, 4_KiB),
+                   log2_of(config_.max_page, 4_KiB));
+  sqs_.resize(config_.max_queues + 1U);
+  cqs_.resize(config_.max_queues + 1U);
+  ready_.resize(ceil_div(config_.max_queues + 1U, 64));
+  engines_.resize(config_.engines);
+  errors_.resize(error_log_entries);
+  free_contexts_ = {config_.contexts, admin_contexts};
+}
+
+bool ControllerModel::idle() const {
+  return commands_.outstanding() == 0 && chunks_.outstanding() == 0 && dmas_.outstanding() == 0 && fetch_pool_.outstanding() == 0 &&
+         free_buffers_.size() == buffers_.size() && staged_ == Bytes{};
+}
+
+// ---- registers ----
+
+std::uint64_t ControllerModel::mmio_read(std::uint64_t offset, unsigned size) const {
+  if ((size != 4 && size != 8) || offset % size != 0 || offset >= static_cast<std::uint64_t>(Register::doorbells)) return 0;
+  if (size == 4) return read32(offset);
+  return read32(offset) | (static_cast<std::uint64_t>(read32(offset + 4)) << 32U);
+}
+
+std::uint32_t ControllerModel::read32(std::uint64_t offset) const {
+  switch (offset) {
+    case 0x00: return static_cast<std::uint32_t>(cap_.raw);
+    case 0x04: return static_cast<std::uint32_t>(cap_.raw >> 32U);
+    case 0x08: return version_2_0;
+    case 0x0c:
+    case 0x10: return intms_;
+    case 0x14: return cc_.raw;
+    case 0x1c: return csts_;
+    case 0x24: return aqa_;
+    case 0x28: return static_cast<std::uint32_t>(asq_);
+    case 0x2c: return static_cast<std::uint32_t>(asq_ >> 32U);
+    case 0x30: return static_cast<std::uint32_t>(acq_);
+    case 0x34: return static_cast<std::uint32_t>(acq_ >> 32U);
+    case 0x68: return cap_.to();  // CRTO.CRWMT
+    default: return 0;
+  }
+}
+
+void ControllerModel::mmio_write(std::uint64_t offset, unsigned size, std::uint64_t value, Time now) {
+  const bool doorbells = offset >= static_cast<std::uint64_t>(Register::doorbells);
+  if ((size != 4 && size != 8) || offset % size != 0 || (doorbells && size != 4)) {
+    ++stats_.ignored_writes;
+    return;
+  }
+  if (doorbells) {
+    doorbell(offset - static_cast<std::uint64_t>(Register::doorbells), static_cast<std::uint32_t>(value), now);
+    return;
+  }
+  write32(offset, static_cast<std::uint32_t>(value), now);
+  if (size == 8) write32(offset + 4, static_cast<std::uint32_t>(value >> 32U), now);
+}
+
+void ControllerModel::write32(std::uint64_t offset, std::uint32_t value, Time now) {
+  const bool enabled = cc_.en();  // the admin queue's registers are fixed while enabled
+  switch (offset) {
+    case 0x0c: intms_ |= value; return;
+    case 0x10: intms_ &= ~value; return;
+    case 0x14: write_cc(Cc{value}, now); return;
+    case 0x24: if (!enabled) aqa_ = value & 0x0fff'0fffU; return;
+    case 0x28: if (!enabled) asq_ = low(asq_, value & 0xffff'f000U); return;
+    case 0x2c: if (!enabled) asq_ = high(asq_, value); return;
+    case 0x30: if (!enabled) acq_ = low(acq_, value & 0xffff'f000U); return;
+    case 0x34: if (!enabled) acq_ = high(acq_, value); return;
+    default: ++stats_.ignored_writes; return;
+  }
+}
+
+// ---- enable, reset, shutdown: §3.5, §3.6, §3.7 ----
+
+void ControllerModel::write_cc(Cc value, Time now) {
+  const Cc before = cc_;
+  cc_ = value;
+  if (before.en() && !value.en()) reset(now);
+  if (!before.en() && value.en() && !resetting_) enable(now);
+  if (value.shn() != 0 && before.shn() == 0) shutdown(now);
+}
+
+void ControllerModel::enable(Time now) {
+  ++epoch_;
+  csts_ = 0;
+  const bool valid = cc_.css() == 0 && cc_.ams() == 0 && cc_.mps() >= cap_.mpsmin() && cc_.mps() <= cap_.mpsmax() && (aqa_ & 0xfffU) != 0 &&
+                     (aqa_ >> 16U) != 0;
+  if (!valid) {
+    csts_ |= csts_cfs;
+    return;
+  }
+  agenda_.post<&ControllerModel::became_ready>(now + config_.enable_time, this, epoch_);
+}
+
+void ControllerModel::became_ready(Time, std::uint64_t epoch) {
+  if (epoch != epoch_) return;  // disabled meanwhile
+  page_ = {std::uint64_t{4096} << cc_.mps()};
+  SubmissionQueue& sq = sqs_[0];
+  sq.exists = true;
+  sq.base = asq_;
+  sq.size = (aqa_ & 0xfffU) + 1;
+  sq.rung.assign(sq.size, Time{});
+  CompletionQueue& cq = cqs_[0];
+  cq.exists = true;
+  cq.interrupts = true;
+  cq.base = acq_;
+  cq.size = (aqa_ >> 16U) + 1;
+  cq.submission_queues = 1;
+  burst_ = config_.arbitration_burst;
+  features_ = {};
+  features_[static_cast<std::size_t>(Feature::arbitration)] = static_cast<std::uint32_t>(std::countr_zero(config_.arbitration_burst));
+  queues_negotiable_ = true;
+  masked_events_ = 0;
+  pending_events_.clear();
+  running_ = true;
+  csts_ |= csts_rdy;
+}
+
+/// Every command inside ends without a completion; what only waits is let go at once.
+void ControllerModel::abandon_all(Time now) {
+  for (Command* c = newest_; c != nullptr; c = c->older) c->abandoned = true;
+  while (!async_requests_.empty()) release(async_requests_.pop(), now);
+  for (CompletionQueue& cq : cqs_) {
+    while (!cq.backlog.empty()) release(cq.backlog.pop(), now);
+  }
+  for (SubmissionQueue& sq : sqs_) {
+    if (sq.delete_command == nullptr) continue;
+    Command& waiting = *sq.delete_command;
+    sq.delete_command = nullptr;
+    release(waiting, now);
+  }
+  for (Fifo<DmaRequest>& queue : dma_queue_) {
+    while (!queue.empty()) {
+      DmaRequest& dma = queue.pop();
+      dma.ok = false;
+      data_done(dma, now);
+    }
+  }
+  pump_writes(now);  // lets go of abandoned writes
+}
+
+void ControllerModel::reset(Time now) {
+  ++stats_.resets;
+  ++epoch_;
+  running_ = false;
+  resetting_ = true;
+  shut_down_ = false;
+  ++shutdowns_;
+  abandon_all(now);
+  for (SubmissionQueue& sq : sqs_) {
+    sq = SubmissionQueue{};
+  }
+  for (CompletionQueue& cq : cqs_) {
+    cq = CompletionQueue{};
+  }
+  std::fill(ready_.begin(), ready_.end(), 0U);
+  intms_ = 0;
+  drained(now);
+}
+
+/// CSTS.RDY falls when nothing of the past is under way any more: the host may then reuse its memory.
+void ControllerModel::drained(Time now) {
+  if (!resetting_ || commands_.outstanding() != 0 || fetches_ != 0) return;
+  resetting_ = false;
+  csts_ &= csts_shst_occurring | csts_shst_complete;
+  if (cc_.en()) enable(now);
+}
+
+void ControllerModel::shutdown(Time now) {
+  shut_down_ = true;
+  csts_ = (csts_ & ~csts_shst_complete) | csts_shst_occurring;
+  Chunk& chunk = chunks_.take();
+  chunk = Chunk{};
+  chunk.request.kind = ftl::RequestKind::flush;
+  chunk.request.owner = &chunk;
+  chunk.request.journey = Journey{now};
+  chunk.offset = ++shutdowns_;
+  outside.ftl(chunk.request, now);
+}
+
+/// Controller fatal status, §9.5: nothing moves until the host resets.
+void ControllerModel::fatal(Time now) {
+  csts_ |= csts_cfs;
+  running_ = false;
+  abandon_all(now);
+}
+
+// ---- doorbells, §3.3.1.2 ----
+
+void ControllerModel::doorbell(std::uint64_t offset, std::uint32_t value, Time now) {
+  ++stats_.doorbells;
+  const std::uint64_t stride = config_.doorbell_stride.count;
+  if (offset % stride != 0) {
+    ++stats_.ignored_writes;
+    return;
+  }
+  if (!running_) return;
+  const std::uint64_t index = offset / stride;
+  const std::uint64_t qid = index / 2;
+  const bool completion = index % 2 != 0;
+  if (qid >= sqs_.size() || !(completion ? cqs_[qid].exists : sqs_[qid].exists)) {
+    bad_doorbell(static_cast<std::uint32_t>(qid), AsyncErrorInfo::invalid_doorbell_register, now);
+    return;
+  }
+  if (!completion) {
+    SubmissionQueue& sq = sqs_[qid];
+    if (value >= sq.size) {
+      bad_doorbell(static_cast<std::uint32_t>(qid), AsyncErrorInfo::invalid_doorbell_value, now);
+      return;
+    }
+    while (sq.tail != value) {
+      sq.rung[sq.tail] = now;
+      sq.tail = sq.tail + 1 == sq.size ? 0 : sq.tail + 1;
+    }
+    mark_ready(static_cast<std::uint16_t>(qid));
+    wake_arbiter(now);
+    return;
+  }
+  CompletionQueue& cq = cqs_[qid];
+  const std::uint32_t unread = cq.tail >= cq.head ? cq.tail - cq.head : cq.tail + cq.size - cq.head;
+  const std::uint32_t taken = value >= cq.head ? value - cq.head : value + cq.size - cq.head;
+  if (value >= cq.size || taken > unread) {
+    bad_doorbell(static_cast<std::uint32_t>(qid), AsyncErrorInfo::invalid_doorbell_value, now);
+    return;
+  }
+  cq.head = value;
+  while (!cq.backlog.empty() && !cq.full()) post(cq.backlog.pop(), now);
+  if (cq.backlog.empty()) wake_arbiter(now);
+}
+
+void ControllerModel::bad_doorbell(std::uint32_t qid, AsyncErrorInfo info, Time now) {
+  ++stats_.bad_doorbells;
+  log_error(nullptr, Status::success, static_cast<std::uint16_t>(qid));
+  raise_event(AsyncEventType::error_status, info, LogPage::error_information, now);
+}
+
+void ControllerModel::log_error(const Command* command, Status status, std::uint16_t sq) {
+  ErrorEntry& entry = errors_[error_count_ % error_log_entries];
+  entry = ErrorEntry{};
+  entry.error_count = ++error_count_;
+  entry.sqid = sq;
+  entry.cid = 0xffff;
+  entry.parameter_location = 0xffff;
+  entry.status = static_cast<std::uint16_t>(static_cast<std::uint32_t>(status) << 1U);
+  if (command != nullptr) {
+    entry.cid = command->sqe.cid;
+    entry.nsid = command->sqe.nsid;
+    entry.lba = command->sqe.slba();
+  }
+}
+
+// ---- asynchronous events, §5.2 ----
+
+void ControllerModel::raise_event(AsyncEventType type, AsyncErrorInfo info, LogPage page, Time now) {
+  const std::uint32_t event = async_event(type, info, page);
+  for (const std::uint32_t pending : pending_events_) {
+    if (pending == event) return;
+  }
+  pending_events_.push_back(event);
+  deliver_events(now);
+}
+
+/// One event of a type until its log page is read; so a host in trouble is not flooded.
+void ControllerModel::deliver_events(Time now) {
+  for (std::size_t i = 0; i < pending_events_.size() && !async_requests_.empty();) {
+    const std::uint32_t type = 1U << (pending_events_[i] & 7U);
+    if ((masked_events_ & type) != 0) {
+      ++i;
+      continue;
+    }
+    masked_events_ |= type;
+    Command& request = async_requests_.pop();
+    request.result = pending_events_[i];
+    pending_events_.erase(pending_events_.begin() + static_cast<std::ptrdiff_t>(i));
+    release(request, now);
+  }
+}
+
+}  // namespace flashpath::nvme

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// An NVMe 2.0 controller at register level, NVM command set, memory-based transport. Function and timing.
+//
+//   doorbell ▶ [SQ] ▶ round robin ▶ SQE fetch (DMA) ▶ [front ends] ▶ read:  FTL ▶ DMA write ┐
+//                                                                 ▶ write: staging ▶ DMA read ▶ FTL ├▶ CQE (DMA write)
+//                                                                 ▶ admin, flush, DSM               ┘
+// Alone (D: a DMA round trip, F: the FTL's answer, c: command_time, l: latency of its kind, e: completion_latency)
+//   read   doorbell ▶ CQE sent = D(fetch) + c + l + max(F, D(PRP list)) + D(chunk) + e
+//   write  doorbell ▶ CQE sent = D(fetch) + c + l + D(PRP list) + D(chunk) + F + e
+// Under load: engines / command_time commands a second; `contexts` commands inside (Little's law does the rest).
+//
+// Streams: a read's chunk is written to the host from its first byte on (stream.first); a write's chunk goes to the
+// FTL when its last byte is here (stream.last). A DMA is done at max(its response, its stream.last).
+//
+// Races (same picosecond): doorbells first, then arbitration (Priority::decide), so that simultaneous doorbells are
+// served in round-robin order; a command that enters the data phase joins the write FIFO in order of its PRPs' arrival.
+// A queue has at most one fetch under way; a queue whose completion queue has a backlog is not fetched from.
+//
+// Reset: commands inside finish what is under way and post nothing; CSTS.RDY falls when all of it is back.
+// Queue memory that answers an error sets CSTS.CFS; data and PRP lists that do end the command with Data Transfer Error.
+//
+// Not modelled: SGLs, metadata, fused commands, weighted round robin, interrupt coalescing, CMB/PMR, namespace
+// management, CID conflicts; Abort answers "not aborted". DTYPE 1 and 2 pass DSPEC on as the write's stream.
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/agenda.h"
+#include "base/delegate.h"
+#include "base/laws.h"
+#include "base/stats.h"
+#include "nvme/nvme_config.h"
+#include "nvme/nvme_state.h"
+#include "nvme/nvme_stats.h"
+#include "nvme/spec_log.h"
+
+namespace flashpath::nvme {
+
+/// What the controller calls. Answers come back through ControllerModel's dma_done, ftl_accepted and ftl_answered,
+/// now or later; each call may come from inside the delegate.
+struct Outside {
+  Delegate<void(DmaRequest&, Time)> dma;
+  Delegate<void(ftl::Request&, Time)> ftl;
+  /// MSI-X vector, after its CQE was written; unset: the host polls.
+  Delegate<void(std::uint16_t, Time)> interrupt;
+  /// (SQ id, CID, journey from doorbell to CQE sent), just before the CQE leaves.
+  Delegate<void(std::uint16_t, std::uint16_t, const Journey&)> command_done;
+};
+
+class ControllerModel {
+ public:
+  /// `capacity` is what the namespace offers, a multiple of the LBA size. `data_mode`: user data carries bytes.
+  ControllerModel(Agenda& agenda, const Config& config, Bytes capacity, bool data_mode, std::string serial, stats::Group& group);
+  ControllerModel(const ControllerModel&) = delete;
+  ControllerModel& operator=(const ControllerModel&) = delete;
+
+  Outside outside;
+
+  /// Register access; `offset` in BAR0, `size` in bytes. Naturally aligned accesses of 4 and 8 bytes are served;
+  /// any other read answers 0, any other write is ignored, as are unknown offsets.
+  std::uint64_t mmio_read(std::uint64_t offset, unsigned size) const;
+  void mmio_write(std::uint64_t offset, unsigned size, std::uint64_t value, Time now);
+
+  void dma_done(DmaRequest& request, Time now);
+  /// A write, trim or flush was taken off our hands: its staging is free.
+  void ftl_accepted(ftl::Request& request, Time now);
+  void ftl_answered(ftl::Request& request, Time now);
+
+  void check(Laws& laws, Time now) const;
+  void explain(Stall& stall) const;
+
+  const Statistics& statistics() const { return stats_; }
+  std::uint64_t inside() const { return flow_.inside(); }
+  bool idle() const;  ///< nothing inside and nothing borrowed
+
+ private:
+  static constexpr std::uint32_t admin_contexts = 8;
+  static constexpr std::uint32_t async_event_limit = 4;
+  static constexpr std::size_t error_log_entries = 64;
+  static constexpr std::uint32_t namespaces = 1;
+  static constexpr std::uint32_t csts_rdy = 1U;
+  static constexpr std::uint32_t csts_cfs = 1U << 1U;
+  static constexpr std::uint32_t csts_shst_occurring = 1U << 2U;
+  static constexpr std::uint32_t csts_shst_complete = 2U << 2U;
+
+  // nvme_model.cpp: registers, doorbells, enable, reset, shutdown
+  std::uint32_t read32(std::uint64_t offset) const;
+  void write32(std::uint64_t offset, std::uint32_t value, Time now);
+  void write_cc(Cc value, Time now);
+  void enable(Time now);
+  void became_ready(Time now, std::uint64_t epoch);
+  void reset(Time now);
+  void drained(Time now);
+  void shutdown(Time now);
+  void doorbell(std::uint64_t offset, std::uint32_t value, Time now);
+  void bad_doorbell(std::uint32_t qid, AsyncErrorInfo info, Time now);
+  void fatal(Time now);
+  void abandon_all(Time now);
+  void log_error(const Command* command, Status status, std::uint16_t sq);
+  void raise_event(AsyncEventType type, AsyncErrorInfo info, LogPage page, Time now);
+  void deliver_events(Time now);
+
+  // nvme_queues.cpp: arbitration, fetch, completion
+  void wake_arbiter(Time now);
+  void arbitrate(Time now);
+  std::uint32_t fetchable(const SubmissionQueue& sq, std::uint16_t id) const;
+  void mark_ready(std::uint16_t sq);
+  void fetch_done(DmaRequest& dma, Time now);
+  void fetch_arrived(Time now, std::uint64_t fetch);
+  void sq_deleted(std::uint16_t id, Time now);
+  Command& enter(std::uint16_t sq, const Sqe& sqe, Time rung, Time now);
+  void leave(Command& command, Time now);
+  void process(Time now, std::uint64_t command);
+  void release(Command& command, Time now);
+  void complete(Time now, std::uint64_t command);
+  void post(Command& command, Time now);
+  void cqe_done(DmaRequest& dma, Time now);
+  void account(const Command& command, Time now);
+
+  // nvme_io.cpp: the NVM command set
+  void execute_io(Command& command, Time now);
+  bool block_range(Command& command, bool transfers);
+  void read(Command& command, Time now);
+  void write(Command& command, Time now);
+  void trim_ranges(Command& command, Time now);
+  void simple_request(Command& command, ftl::RequestKind kind, std::uint64_t begin, std::uint64_t size, Time now);
+
+  // nvme_prp.cpp: data pointers
+  bool begin_prps(Command& command, Time now);
+  void describe(Command& command, std::uint64_t address, std::uint64_t length);
+  void fetch_list(Command& command, std::uint64_t address, Time now);
+  void list_done(DmaRequest& dma, Time now);
+  void list_arrived(Time now, std::uint64_t command);
+  void prps_complete(Command& command, Time now);
+
+  // nvme_data.cpp: chunks, staging, DMA
+  Chunk& new_chunk(Command& command, ftl::RequestKind kind, std::uint64_t offset, std::uint64_t size);
+  void move(Chunk& chunk, bool to_host, Time now);
+  void piece_done(Chunk& chunk, Time now);
+  void read_answered(Chunk& chunk, Time now);
+  void send_waiting(Command& command, Time now);
+  void pump_writes(Time now);
+  void write_arrived(Time now, std::uint64_t chunk);
+  void drop_staged(Chunk& chunk, Time now);
+  void finish_chunk(Chunk& chunk, Time now);
+  void transfer_control(Command& command, Time now);
+  void issue(DmaRequest& dma, Time now);
+  void start(DmaRequest& dma, Time now);
+  void drain_dma(Time now, bool write);
+  void data_done(DmaRequest& dma, Time now);
+  void fail(Command& command, Status status);
+  void ended_by(Command& command, Journey& journey, Time end, Stage stage);
+
+  // nvme_admin.cpp, nvme_identify.cpp
+  void execute_admin(Command& command, Time now);
+  void identify(Command& command, Time now);
+  void log_page(Command& command, Time now);
+  void create_cq(Command& command);
+  void create_sq(Command& command);
+  void delete_cq(Command& command);
+  void delete_sq(Command& command, Time now);
+  void set_feature(Command& command);
+  void get_feature(Command& command);
+  bool feature_value(std::uint8_t id, std::uint32_t cdw11, std::uint32_t& value) const;
+  void async_event_request(Command& command, Time now);
+  void answer_with(Command& command, std::size_t size, Time now);
+  IdentifyController identify_controller() const;
+  IdentifyNamespace identify_namespace() const;
+  SmartLog smart_log() const;
+
+  Agenda& agenda_;
+  const Config config_;
+  const Bytes capacity_;
+  const bool data_mode_;
+  const std::string serial_;
+  Statistics stats_;
+  Flow flow_;
+
+  // registers
+  Cap cap_{};
+  Cc cc_{};
+  std::uint32_t csts_ = 0;
+  std::uint32_t intms_ = 0;
+  std::uint32_t aqa_ = 0;
+  std::uint64_t asq_ = 0;
+  std::uint64_t acq_ = 0;
+  std::uint64_t epoch_ = 0;      // enables and resets so far
+  bool running_ = false;         // enabled, ready, not shut down, no fatal error
+  bool resetting_ = false;
+  std::uint64_t shutdowns_ = 0;  // an answer to an older one is ignored
+  bool shut_down_ = false;       // CC.SHN was set: nothing more is fetched
+  Bytes page_{4096};             // CC.MPS, latched at enable
+
+  // queues
+  std::vector<SubmissionQueue> sqs_;
+  std::vector<CompletionQueue> cqs_;
+  std::vector<std::uint64_t> ready_;  // bit per SQ: entries to fetch, no fetch under way
+  std::uint32_t last_served_ = 0;
+  std::uint32_t fetches_ = 0;
+  std::uint32_t reserved_ = 0;  // contexts for entries being fetched
+  std::uint32_t posting_ = 0;  // completion entries on their way
+  bool arbiter_awake_ = false;
+  std::array<std::uint32_t, 2> free_contexts_{};  // I/O, admin
+  std::uint32_t burst_ = 1;
+
+  // inside
+  Pool<Command> commands_;
+  Pool<Chunk> chunks_;
+  Pool<DmaRequest> dmas_;
+  Pool<Fetch> fetch_pool_;
+  Command* newest_ = nullptr;
+  std::vector<Server> engines_;
+  std::size_t next_engine_ = 0;
+  Fifo<Command> writes_;
+  Bytes staged_{};
+  bool pumping_ = false;
+  std::array<Fifo<DmaRequest>, 2> dma_queue_;
+  std::array<std::uint32_t, 2> dma_under_way_{};
+  std::array<bool, 2> draining_{};
+  std::vector<std::unique_ptr<unsigned char[]>> buffers_;
+  std::vector<unsigned char*> free_buffers_;
+  Bytes waiting_for_prps_{};
+  Bytes moving_{};  // read data between FTL and host memory
+  Bytes staged_not_sent_{};
+
+  // admin state
+  Fifo<Command> async_requests_;
+  std::uint32_t masked_events_ = 0;  // by AsyncEventType
+  std::vector<std::uint32_t> pending_events_;
+  std::vector<ErrorEntry> errors_;   // ring, newest at error_count_ - 1
+  std::uint64_t error_count_ = 0;
+  std::array<std::uint32_t, 16> features_{};
+  bool queues_negotiable_ = true;
+};
+
+}  // namespace flashpath::nvme

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the controller remembers: queues, commands, pieces of their data, and requests on their way.
+// All of it is recycled through free lists; steady state allocates nothing.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/journey.h"
+#include "base/timeline.h"
+#include "base/units.h"
+#include "ftl/ftl_request.h"
+#include "nvme/spec.h"
+
+namespace flashpath::nvme {
+
+struct Command;
+struct Chunk;
+
+/// One access to host memory. The controller fills in the upper part and hands it to its `dma` delegate; the other
+/// side fills in `ok`, `stream` (reads: when the bytes are there) and `journey`, and calls dma_done().
+struct DmaRequest {
+  enum class Purpose : std::uint8_t { sqe_fetch, prp_list, data, cqe };
+
+  bool write = false;  ///< to host memory
+  std::uint64_t address = 0;
+  Bytes size{};
+  unsigned char* bytes = nullptr;  ///< null: user data of a run without data
+  Stream stream{};
+  Journey journey{};
+  bool ok = true;
+
+  // The controller's own.
+  Purpose purpose = Purpose::data;
+  bool limited = false;  ///< counts against dma_outstanding
+  void* owner = nullptr;
+  DmaRequest* next = nullptr;
+};
+
+/// A free list of objects that live as long as the pool.
+template <class T>
+class Pool {
+ public:
+  T& take() {
+    if (free_ == nullptr) {
+      items_.push_back(std::make_unique<T>());
+      items_.back()->next = nullptr;
+      free_ = items_.back().get();
+    }
+    T& item = *free_;
+    free_ = item.next;
+    item.next = nullptr;
+    ++out_;
+    return item;
+  }
+  void give(T& item) {
+    item.next = free_;
+    free_ = &item;
+    --out_;
+  }
+  std::size_t outstanding() const { return out_; }
+
+ private:
+  std::vector<std::unique_ptr<T>> items_;
+  T* free_ = nullptr;
+  std::size_t out_ = 0;
+};
+
+/// An intrusive first-in-first-out list over `next`.
+template <class T>
+class Fifo {
+ public:
+  void push(T& item) {
+    item.next = nullptr;
+    (head_ == nullptr ? head_ : tail_->next) = &item;
+    tail_ = &item;
+    ++size_;
+  }
+  T& pop() {
+    T& item = *head_;
+    head_ = item.next;
+    item.next = nullptr;
+    --size_;
+    return item;
+  }
+  T* front() const { return head_; }
+  bool empty() const { return head_ == nullptr; }
+  std::size_t size() const { return size_; }
+
+ private:
+  T* head_ = nullptr;
+  T* tail_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Physically contiguous host memory; `offset` is where it lies in the command's data.
+struct Segment {
+  std::uint64_t address = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+enum class Direction : std::uint8_t { none, to_host, from_host };
+
+/// A command inside the controller. It lives while `pending` is not zero: one for whatever step it is in, one more
+/// for each request on its way.
+struct Command {
+  Sqe sqe{};
+  std::uint16_t sq = 0;
+  std::uint16_t cq = 0;
+  bool admin = false;
+  bool abandoned = false;  ///< its queues are gone (reset): finish what is under way, post nothing
+  bool io = false;         ///< a user's read or write: its data is bulk
+  Direction direction = Direction::none;
+  bool prps_ready = false;
+  bool more_chunks = false;   ///< write data not yet requested
+  bool ended = false;         ///< status is final, a completion is due
+  Status status = Status::success;
+  std::uint32_t result = 0;   ///< completion dword 0
+  std::uint32_t pending = 0;
+
+  std::uint64_t begin = 0;    ///< first byte on the drive
+  std::uint64_t length = 0;   ///< bytes moved
+  std::uint64_t asked = 0;    ///< write: bytes asked of the host so far
+  std::vector<unsigned char> data;  ///< of admin commands and ranges
+  std::vector<Segment> segments;
+  std::uint64_t described = 0;      ///< bytes that `segments` cover
+  std::vector<std::uint64_t> list;  ///< a PRP list page
+  Chunk* waiting = nullptr;         ///< read: pieces that came before the PRP list
+
+  Time entered{};
+  Time data_end{};
+  Journey origin;    ///< until its data phase begins
+  Journey critical;  ///< of the piece that finished last
+  Cqe cqe{};
+  Command* next = nullptr;
+  Command* newer = nullptr;  ///< all commands inside, doubly linked
+  Command* older = nullptr;
+};
+
+/// A piece of a command's data: one FTL request, one or more DMA requests.
+struct Chunk {
+  ftl::Request request{};
+  Command* command = nullptr;
+  std::uint64_t offset = 0;  ///< in the command's data
+  std::uint32_t pieces = 0;  ///< DMA requests not yet done, plus one while they are being sent
+  bool failed = false;
+  bool accepted = false;     ///< write: taken by the FTL, its staging is free
+  Time ready{};
+  unsigned char* buffer = nullptr;
+  bool own_buffer = false;
+  Chunk* next = nullptr;
+};
+
+/// Submission queue entries on their way.
+struct Fetch {
+  std::uint16_t sq = 0;
+  std::uint32_t count = 0;
+  bool ok = true;
+  std::uint64_t epoch = 0;  ///< of the controller when it was sent
+  Time begun{};
+  std::vector<Sqe> entries;
+  Fetch* next = nullptr;
+};
+
+struct SubmissionQueue {
+  bool exists = false;
+  bool deleting = false;
+  bool fetching = false;
+  std::uint16_t cq = 0;
+  std::uint64_t base = 0;
+  std::uint32_t size = 0;
+  std::uint32_t head = 0;
+  std::uint32_t tail = 0;
+  std::uint32_t inside = 0;         ///< commands fetched and not yet completed
+  std::vector<Time> rung;           ///< by slot: when its doorbell arrived
+  Command* delete_command = nullptr;
+};
+
+struct CompletionQueue {
+  bool exists = false;
+  bool phase = true;
+  bool interrupts = false;
+  std::uint16_t vector = 0;
+  std::uint64_t base = 0;
+  std::uint32_t size = 0;
+  std::uint32_t head = 0;
+  std::uint32_t tail = 0;
+  std::uint32_t submission_queues = 0;
+  Fifo<Command> backlog;            ///< completions that found it full
+  bool full() const { return (tail + 1 == size ? 0 : tail + 1) == head; }
+};
+
+}  // namespace flashpath::nvme

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where things are: die <-> (channel, target), page <-> (wordline, page type), capacities, and which operations exist.
 #pragma once
+#include <bit>
+
 #include "nand/nand_config.h"
 #include "nand/nand_op.h"
 
@@ -12,6 +14,14 @@ using WordlineId = Id<struct WordlineTag, std::uint32_t>;   ///< wordline within
 enum class OpFault : std::uint8_t { none, die, plane, block, page, size };
 
 class Geometry {
+  /// Division by a size fixed at construction: a shift where that is enough, since it is asked for with every operation.
+  struct Divisor {
+    explicit constexpr Divisor(Bytes s) : size{s}, shift{std::has_single_bit(s.count) ? std::countr_zero(s.count) : -1} {}
+    constexpr std::uint64_t of(std::uint64_t n) const { return shift >= 0 ? n >> shift : n / size.count; }
+    Bytes size;
+    int shift;
+  };
+
  public:
   explicit constexpr Geometry(const Config& c)
       : channels_{c.channels}, dies_{c.channels * c.dies_per_channel}, planes_{c.planes}, blocks_{c.blocks_per_plane},
@@ -34,19 +44,19 @@ class Geometry {
   constexpr std::uint32_t type_of(PageId page) const { return page.value % bits_; }
   constexpr PageId page_of(WordlineId wordline, std::uint32_t type) const { return {wordline.value * bits_ + type}; }
 
-  constexpr Bytes page() const { return page_; }
-  constexpr Bytes wordline_bytes(std::uint32_t planes) const { return page_ * bits_ * planes; }  ///< size of a program
-  constexpr Bytes block_bytes() const { return page_ * pages(); }                                ///< of one plane
+  constexpr Bytes page() const { return page_.size; }
+  constexpr Bytes wordline_bytes(std::uint32_t planes) const { return page_.size * bits_ * planes; }  ///< size of a program
+  constexpr Bytes block_bytes() const { return page_.size * pages(); }                                ///< of one plane
   constexpr Bytes die_bytes() const { return block_bytes() * blocks_ * planes_; }
   constexpr Bytes drive_bytes() const { return die_bytes() * dies_; }
 
   /// Codewords that [offset, offset + size) touches: each is read and decoded as a whole.
   constexpr std::uint64_t codewords(Bytes offset, Bytes size) const {
-    return (offset.count + size.count - 1) / codeword_.count - offset.count / codeword_.count + 1;
+    return codeword_.of(offset.count + size.count - 1) - codeword_.of(offset.count) + 1;
   }
   /// Planes whose data a read of [offset, offset + size) moves.
   constexpr std::uint64_t planes_moved(Bytes offset, Bytes size) const {
-    return (offset.count + size.count - 1) / page_.count - offset.count / page_.count + 1;
+    return page_.of(offset.count + size.count - 1) - page_.of(offset.count) + 1;
   }
 
   constexpr OpFault fault(const Op& op) const {
@@ -59,13 +69,13 @@ class Geometry {
       if (type_of(op.page) != 0) return OpFault::page;
       return op.size == wordline_bytes(op.planes) ? OpFault::none : OpFault::size;
     }
-    const Bytes all = page_ * op.planes;
+    const Bytes all = page_.size * op.planes;
     return op.size.count == 0 || op.size > all || op.offset > all - op.size ? OpFault::size : OpFault::none;
   }
 
  private:
   std::uint32_t channels_, dies_, planes_, blocks_, wordlines_, bits_;
-  Bytes page_, codeword_;
+  Divisor page_, codeword_;
 };
 
 }  // namespace flashpath::nand

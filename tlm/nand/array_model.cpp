@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nand/array_model.h"
+
+#include "base/error.h"
+
+namespace flashpath::nand {
+namespace {
+std::uint8_t planes_mask(const Op& op) { return static_cast<std::uint8_t>(((1U << op.planes) - 1U) << op.plane); }
+}  // namespace
+
+Statistics::Statistics(stats::Group& group, const Geometry& geometry)
+    : reads{group, "reads", stats::Unit::count, "reads answered"},
+      programs{group, "programs", stats::Unit::count, "wordline programs answered"},
+      erases{group, "erases", stats::Unit::count, "erases answered"},
+      background{group, "background", stats::Unit::count, "operations of garbage collection among them"},
+      failed{group, "failed", stats::Unit::count, "programs refused: block not erased there, or out of order"},
+      bytes_read{group, "bytes_read", stats::Unit::byte, "data asked for by the reads answered"},
+      bytes_programmed{group, "bytes_programmed", stats::Unit::byte, "data of the programs answered"},
+      channel_bytes{group, "channel_bytes", stats::Unit::byte, "bytes over the channels, whole codewords with parity"},
+      dies{group, "dies", geometry.dies(), "arrays sensing, programming or erasing in any plane"},
+      channels{group, "channels", geometry.channels(), "data buses held"},
+      read_latency{group, "read_latency", "submission of a read to its first decoded codeword"},
+      die_wait{group, "die_wait", "submission to first command cycle or data-in"} {}
+
+ArrayModel::ArrayModel(Agenda& agenda, const Config& config, stats::Group& group, Answered answered, bool data_mode)
+    : agenda_{agenda}, config_{config}, geometry_{config}, cells_{geometry_, data_mode}, stats_{group, geometry_}, answered_{answered},
+      t_r_{config.t_r()}, all_planes_{static_cast<std::uint8_t>((1U << config.planes) - 1U)},
+      codewords_per_page_{static_cast<std::uint32_t>(config.page / config.codeword)}, dies_{geometry_.dies()}, channels_{config.channels} {
+  for (std::uint32_t p = 1; p <= config.planes; ++p) {
+    t_cmd_read_[p] = config.t_cmd_read + (p - 1) * config.t_cmd_read_plane;
+    t_cmd_program_[p] = config.t_cmd_program + (p - 1) * config.t_cmd_program_plane;
+    t_cmd_erase_[p] = config.t_cmd_erase + (p - 1) * config.t_cmd_erase_plane;
+  }
+  for (std::uint32_t d = 0; d < geometry_.dies(); ++d) {
+    const DieId die{static_cast<std::uint16_t>(d)};
+    dies_[die].channel = geometry_.channel_of(die);
+  }
+  for (std::uint64_t n = 0; n <= std::uint64_t{codewords_per_page_} * config.planes * config.bits_per_cell; ++n) {
+    bus_.push_back(n * (config.codeword + config.parity) / config.bus_rate);
+    decode_.push_back(n * config.codeword / config.ecc_rate);
+  }
+}
+
+std::uint32_t ArrayModel::take(Op& op, Time now) {
+  if (free_ == no_entry) {
+    free_ = static_cast<std::uint32_t>(entries_.size());
+    entries_.emplace_back();
+    links_.push_back({.next = no_entry, .mask = 0});
+  }
+  const std::uint32_t index = free_;
+  Entry& e = entries_[index];
+  free_ = links_[index].next;
+  e.op = &op;
+  e.submitted = now;
+  e.die = op.die;
+  e.mask = op.kind == OpKind::read && config_.independent_plane_reads ? planes_mask(op) : all_planes_;
+  e.kind = op.kind;
+  links_[index] = {.next = no_entry, .mask = e.mask};
+  return index;
+}
+
+void ArrayModel::give_back(std::uint32_t entry) {
+  links_[entry].next = free_;
+  free_ = entry;
+}
+
+void ArrayModel::push(EntryList& list, std::uint32_t entry) {
+  if (list.tail == no_entry) list.head = entry;
+  else links_[list.tail].next = entry;
+  list.tail = entry;
+  ++list.size;
+}
+
+/// Takes out the one after `before` (none: the head).
+void ArrayModel::pop(EntryList& list, std::uint32_t before) {
+  std::uint32_t& link = before == no_entry ? list.head : links_[before].next;
+  const std::uint32_t entry = link;
+  link = links_[entry].next;
+  if (list.tail == entry) list.tail = before;
+  links_[entry].next = no_entry;
+  --list.size;
+}
+
+void ArrayModel::submit(Op& op, Time now) {
+  invariant(geometry_.fault(op) == OpFault::none, "an operation that no die can do was submitted", "nand", now);
+  flow_.enter(now);
+  const std::uint32_t entry = take(op, now);
+  Die& die = dies_[op.die];
+  switch (op.kind) {
+    case OpKind::read:
+      push(die.reads, entry);
+      for (unsigned p = 0, mask = entries_[entry].mask; mask != 0; ++p, mask >>= 1U) die.reads_of[p] += mask & 1U;
+      break;
+    case OpKind::program: push(die.programs, entry); break;
+    case OpKind::erase: push(die.erases, entry); break;
+  }
+  offer(op.die, now);
+  if (die.waiting() != 0) watch(op.die, now);
+  ask(die.channel, now);
+}
+
+// ---- the die: what to begin next
+
+std::uint8_t ArrayModel::free_planes(const Die& die, Time now) const {
+  unsigned free = 0;
+  for (unsigned p = 0; p < config_.planes; ++p) free |= static_cast<unsigned>(die.busy_until[p] <= now) << p;
+  return static_cast<std::uint8_t>(free);
+}
+
+ArrayModel::Choice ArrayModel::choose(const Die& die, Time now) const {
+  if (die.waiting() == 0 || die.loading != no_entry) return {};
+  const std::uint8_t free = free_planes(die, now);
+  if (free == 0) return {};
+  const bool idle = free == all_planes_;
+  if (die.erases.size != 0 && die.erase_passed >= config_.die_overtakes) {
+    return idle ? Choice{.what = Next::erase, .entry = die.erases.head} : Choice{};
+  }
+  if (die.programs.size != 0 && die.program_passed >= config_.die_overtakes) {
+    return idle ? Choice{.what = Next::program, .entry = die.programs.head} : Choice{};
+  }
+  if (die.reads.size != 0) return find_read(die, free);
+  if (!idle) return {};
+  if (die.programs.size != 0) return {.what = Next::program, .entry = die.programs.head};
+  return {.what = Next::erase, .entry = die.erases.head};
+}
+
+/// The oldest read whose planes are free, and not wanted by an older read.
+ArrayModel::Choice ArrayModel::find_read(const Die& die, std::uint8_t free) const {
+  unsigned open = 0;
+  for (unsigned p = 0; p < config_.planes; ++p) open |= static_cast<unsigned>(die.reads_of[p] != 0) << p;
+  open &= free;
+  std::uint32_t before = no_entry;
+  for (std::uint32_t at = die.reads.head; open != 0 && at != no_entry; before = at, at = links_[at].next) {
+    const unsigned mask = links_[at].mask;
+    if ((mask & ~open) == 0) return {.what = Next::read, .entry = at, .before = before};
+    open &= ~mask;
+  }
+  return {};
+}
+
+/// Lets the die ask the channel for what it could begin now. With SCA reads and erases begin at once.
+void ArrayModel::offer(DieId id, Time now) {
+  Die& die = dies_[id];
+  while (!die.in_commands) {  // one that asks already decides what when it is granted
+    const Choice choice = choose(die, now);
+    if (choice.what == Next::nothing || (choice.what == Next::program && die.in_loads)) return;
+    Channel& channel = channels_[die.channel];
+    die.startable = now;
+    if (choice.what == Next::program) {
+      channel.loads.push_back(id.value);
+      die.in_loads = true;
+      return;
+    }
+    if (!config_.sca) {
+      channel.commands.push_back(id.value);
+      die.in_commands = true;
+      return;
+    }
+    if (choice.what == Next::read) begin_read(id, choice, now);
+    else begin_erase(id, now);
+  }
+}
+
+/// Makes sure that somebody looks when planes with a known end become free.
+void ArrayModel::watch(DieId id, Time now) {
+  Die& die = dies_[id];
+  for (unsigned p = 0; p < config_.planes; ++p) {
+    const Time end = die.busy_until[p];
+    if (end <= now || end == never || (die.woken >> p & 1U) != 0) continue;
+    for (unsigned q = p; q < config_.planes; ++q) {
+      if (die.busy_until[q] == end) die.woken = static_cast<std::uint8_t>(die.woken | 1U << q);
+    }
+    agenda_.post<&ArrayModel::wake_die>(end, this, id.value, 0, Priority::decide);
+  }
+}
+
+void ArrayModel::wake_die(Time now, std::uint64_t die) {
+  const DieId id{static_cast<std::uint16_t>(die)};
+  dies_[id].woken &= static_cast<std::uint8_t>(~free_planes(dies_[id], now));
+  offer(id, now);
+  ask(dies_[id].channel, now);
+}
+
+// ---- answers
+
+void ArrayModel::answer(std::uint32_t entry, Time now) {
+  const Entry& e = entries_[entry];
+  Op& op = *e.op;
+  flow_.leave(now, e.submitted);
+  if (op.background) ++stats_.background;
+  switch (e.kind) {
+    case OpKind::read:
+      ++stats_.reads;
+      stats_.bytes_read += op.size;
+      stats_.read_latency.add(now - e.submitted);
+      break;
+    case OpKind::program:
+      ++stats_.programs;
+      stats_.bytes_programmed += op.size;
+      if (op.status != OpStatus::ok) ++stats_.failed;
+      break;
+    case OpKind::erase: ++stats_.erases; break;
+  }
+  give_back(entry);
+  answered_(op, now);
+}
+
+Duration ArrayModel::channel_busy(ChannelId channel, Time now) const {
+  const Channel& c = channels_[channel];
+  return c.busy - (c.free_at > now ? c.free_at - now : Duration{});
+}
+
+void ArrayModel::check(Laws& laws, Time now) const {
+  flow_.check(laws, "operations", now);
+  std::uint64_t kept = 0;
+  for (std::uint32_t e = free_; e != no_entry; e = links_[e].next) ++kept;
+  laws.equal("operations submitted", submitted(), "operations answered + held", answered() + (entries_.size() - kept));
+  laws.equal("operations answered", answered(), "reads + programs + erases", stats_.reads.value + stats_.programs.value + stats_.erases.value);
+  const Duration span = now - Time{};
+  for (std::uint32_t d = 0; d < geometry_.dies(); ++d) {
+    laws.expect(array_busy({static_cast<std::uint16_t>(d)}, now) <= span, "a die was busy for longer than the run");
+  }
+  for (std::uint32_t c = 0; c < geometry_.channels(); ++c) {
+    laws.expect(channel_busy({static_cast<std::uint16_t>(c)}, now) <= span, "a channel was busy for longer than the run");
+  }
+}
+
+void ArrayModel::explain(Stall& stall) const {
+  std::uint64_t reads = 0, programs = 0, erases = 0, loading = 0, outs = 0;
+  for (const Die& die : dies_) {
+    reads += die.reads.size;
+    programs += die.programs.size;
+    erases += die.erases.size;
+    loading += die.loading != no_entry ? 1U : 0U;
+  }
+  for (const Channel& channel : channels_) outs += channel.outs.size();
+  stall.waits(reads, "reads", "their planes or the channel");
+  stall.waits(programs, "programs", "their die to be idle, or the channel");
+  stall.waits(erases, "erases", "their die to be idle, or the channel");
+  stall.waits(loading, "programs", "the channel to take the rest of their data");
+  stall.waits(outs, "reads with data in the page buffer", "the channel");
+}
+
+void ArrayModel::finish(Time now) {
+  stats_.dies.value = stats_.channels.value = Duration{};
+  for (std::uint32_t d = 0; d < geometry_.dies(); ++d) stats_.dies += array_busy({static_cast<std::uint16_t>(d)}, now);
+  for (std::uint32_t c = 0; c < geometry_.channels(); ++c) stats_.channels += channel_busy({static_cast<std::uint16_t>(c)}, now);
+}
+
+}  // namespace flashpath::nand

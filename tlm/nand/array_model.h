@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// All dies of a drive, their channels and decoders: when each operation is done.
+//
+//   submit ─▶ die: reads │ programs │ erases ─▶ channel ─▶ array ─▶ channel ─▶ decoder ─▶ answered
+//              (waiting)                        command    tR       data-out    read
+//                                               data-in    tPROG                program
+//                                               command    tBERS                erase
+//
+// Alone (P planes, K planes whose data moves, n codewords of C data + R parity bytes, B the channel's rate, D the decoder's):
+//   read     t_cmd(P) + tWB + tR(type) + tRR + K t_cmd_out + n (C + R) / B + ecc_latency         = stream.last  (D >= B)
+//            t_cmd(P) + tWB + tR(type) + tRR +   t_cmd_out +   (C + R) / B + ecc_latency         = stream.first, the answer
+//   program  t_cmd(P) + pages P bits (codewords per page) (C + R) / B + tWB + tPROG
+//   erase    t_cmd(P) + tWB + tBERS                                       with t_cmd(P) = first + (P - 1) further
+// With SCA commands go over a bus of their own (first come, first served): they cost the same latency and no data bus.
+//
+// Die. Independent plane reads: reads of disjoint planes run side by side; otherwise one operation per die. A read holds its planes until
+// the last byte left the page buffer (no cache read). Programs and erases hold the whole die, from the first data-in or command on.
+// Waiting reads go before programs, programs before erases, each class in order; reads keep their order per plane. What was overtaken
+// `die_overtakes` times goes next: nothing else of the die begins before it. Nothing is suspended once begun.
+// A die decides what to begin when the channel is granted to it, not when it asks: a late read still overtakes.
+//
+// Channel. Held for one command, one read's data-out, or one page of a program's data-in at a time. Commands first (they put arrays to
+// work), then data-out, then data-in, each in the order of readiness; data-out or data-in passed over `bus_overtakes` times goes next.
+// A program whose data-in has begun goes before others'.
+//
+// Decoder, one per channel: accepts a codeword every C / D, each ecc_latency deep. Codewords of one data-out count as evenly spaced.
+//
+// Same picosecond: arrays end first, then operations are submitted and answered, then planes and channels that became free are given
+// away, so such a decision sees everything that happened at its moment. An idle die or channel goes to the first call.
+//
+// Not modelled: cache read and program, suspend, read retry and soft decoding, status polling, encoder latency, power limits,
+// temperature, a bound of the decoder's input buffer, priority of `background` operations.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "base/agenda.h"
+#include "base/delegate.h"
+#include "base/laws.h"
+#include "base/stats.h"
+#include "nand/array_state.h"
+#include "nand/cells.h"
+#include "nand/geometry.h"
+
+namespace flashpath::nand {
+
+/// What the array counts.
+struct Statistics {
+  Statistics(stats::Group& group, const Geometry& geometry);
+  stats::Counter reads, programs, erases, background, failed, bytes_read, bytes_programmed, channel_bytes;
+  stats::Busy dies, channels;
+  stats::Histogram read_latency, die_wait;
+};
+
+class ArrayModel {
+ public:
+  using Answered = Delegate<void(Op&, Time)>;
+  /// `answered(op, now)` is called once per operation: a read at its stream.first, others at their end.
+  ArrayModel(Agenda& agenda, const Config& config, stats::Group& group, Answered answered, bool data_mode = false);
+
+  /// Takes a legal operation (geometry().fault(op) == none). It belongs to the caller and must stay until answered.
+  void submit(Op& op, Time now);
+
+  const Geometry& geometry() const { return geometry_; }
+  Cells& cells() { return cells_; }
+  const Statistics& statistics() const { return stats_; }
+  std::uint64_t submitted() const { return flow_.entered(); }
+  std::uint64_t answered() const { return flow_.left(); }
+  std::uint64_t in_flight() const { return flow_.inside(); }
+  /// Time the die's array sensed, programmed or erased (in any plane) before `now`.
+  Duration array_busy(DieId die, Time now) const { return dies_[die].array.until(now); }
+  /// Time the channel's data bus was held before `now`.
+  Duration channel_busy(ChannelId channel, Time now) const;
+
+  void check(Laws& laws, Time now) const;
+  void explain(Stall& stall) const;
+  /// Sums the busy times.
+  void finish(Time now);
+
+ private:
+  enum class Next : std::uint8_t { nothing, read, program, erase };
+  struct Choice {
+    Next what = Next::nothing;
+    std::uint32_t entry = no_entry, before = no_entry;
+  };
+  std::uint32_t take(Op& op, Time now);
+  void give_back(std::uint32_t entry);
+  void push(EntryList& list, std::uint32_t entry);
+  void pop(EntryList& list, std::uint32_t before);
+
+  std::uint8_t free_planes(const Die& die, Time now) const;
+  Choice choose(const Die& die, Time now) const;
+  Choice find_read(const Die& die, std::uint8_t free) const;
+  void offer(DieId die, Time now);
+  void watch(DieId die, Time now);
+  void ask(ChannelId channel, Time now);
+  void grant(ChannelId channel, Time now);
+  void grant_one(ChannelId channel, Time now, std::uint32_t& freed);
+  void wake_die(Time now, std::uint64_t die);
+  void wake_channel(Time now, std::uint64_t channel, std::uint64_t die);
+
+  Time command(Channel& channel, Entry& entry, Time now, Duration takes);
+  void begin_read(DieId die, const Choice& choice, Time now);
+  void begin_erase(DieId die, Time now);
+  bool load(DieId die, Time now);
+  void begin_load(DieId die, Time now);
+  bool start_out(std::uint32_t entry, Time now);
+  void sense_done(Time now, std::uint64_t entry);
+  void join_outs(Time now, std::uint64_t entry);
+  void read_done(Time now, std::uint64_t entry);
+  void array_done(Time now, std::uint64_t entry);
+  void answer(std::uint32_t entry, Time now);
+
+  Agenda& agenda_;
+  Config config_;
+  Geometry geometry_;
+  Cells cells_;
+  Statistics stats_;
+  Answered answered_;
+  Flow flow_;
+
+  std::array<Duration, max_bits_per_cell> t_r_;
+  std::array<Duration, max_planes + 1> t_cmd_read_{}, t_cmd_program_{}, t_cmd_erase_{};  // by planes
+  std::vector<Duration> bus_;     // by codewords: their time on the channel
+  std::vector<Duration> decode_;  // by codewords: their time in the decoder
+  std::uint8_t all_planes_;
+  std::uint32_t codewords_per_page_;
+
+  std::vector<Entry> entries_;
+  std::vector<Link> links_;  // by entry
+  std::uint32_t free_ = no_entry;
+  IndexedVector<DieId, Die> dies_;
+  IndexedVector<ChannelId, Channel> channels_;
+};
+
+}  // namespace flashpath::nand

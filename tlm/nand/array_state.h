@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the scheduler of array_model.h remembers: operations, dies, channels. Fixed memory in steady state.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "nand/nand_config.h"
+#include "nand/nand_op.h"
+
+namespace flashpath::nand {
+
+inline constexpr std::uint32_t no_entry = 0xffffffffU;
+
+/// A first-in-first-out ring that grows when it must, and then keeps its size.
+template <class T>
+class Ring {
+ public:
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  void push_back(T item) {
+    if (size_ == items_.size()) grow();
+    items_[(head_ + size_++) & (items_.size() - 1)] = item;
+  }
+  void push_front(T item) {
+    if (size_ == items_.size()) grow();
+    head_ = (head_ + items_.size() - 1) & (items_.size() - 1);
+    ++size_;
+    items_[head_] = item;
+  }
+  T pop() {
+    const T item = items_[head_];
+    head_ = (head_ + 1) & (items_.size() - 1);
+    --size_;
+    return item;
+  }
+
+ private:
+  void grow() {
+    std::vector<T> larger(items_.empty() ? 16 : items_.size() * 2);
+    for (std::size_t i = 0; i < size_; ++i) larger[i] = items_[(head_ + i) & (items_.size() - 1)];
+    items_.swap(larger);
+    head_ = 0;
+  }
+  std::vector<T> items_;
+  std::size_t head_ = 0, size_ = 0;
+};
+
+/// One operation inside the array: a cache line.
+struct alignas(64) Entry {
+  Op* op;
+  Time submitted;
+  Time startable;  ///< since when its die could have begun it (waiting before: for the die; after: for the channel)
+  Time begun;      ///< first command cycle
+  Time commanded;  ///< last command cycle
+  Time sensed;     ///< data in the page buffer
+  Time out_ready;  ///< data-out may begin (with SCA: its command has been given)
+  DieId die;
+  std::uint8_t mask;  ///< planes it holds
+  OpKind kind;
+};
+static_assert(sizeof(Entry) == 64);
+
+/// The lists of entries, apart from them: a search touches eight bytes per operation.
+struct Link {
+  std::uint32_t next;
+  std::uint32_t mask;
+};
+
+struct EntryList {
+  std::uint32_t head = no_entry, tail = no_entry;
+  std::uint32_t size = 0;
+};
+
+/// Time covered by intervals whose starts never go back, as a union; exact also while the last ones still run.
+class Covered {
+ public:
+  void add(Time from, Time to) {
+    if (to <= end_) return;
+    if (from > end_) {
+      before_ = end_;
+      run_ = from;
+      total_ += to - from;
+    } else {
+      total_ += to - end_;
+    }
+    end_ = to;
+  }
+  /// How much of the union lies before `now`.
+  Duration until(Time now) const {
+    if (now >= end_) return total_;
+    if (now >= run_) return total_ - (end_ - now);
+    return total_ - (end_ - run_) - (before_ > now ? before_ - now : Duration{});
+  }
+
+ private:
+  Time run_{}, end_{}, before_{};
+  Duration total_{};
+};
+
+struct Die {
+  std::array<Time, max_planes> busy_until{};  ///< `never` while its end is not known yet
+  EntryList reads, programs, erases;          ///< waiting
+  std::array<std::uint32_t, max_planes> reads_of{};  ///< waiting reads by plane they touch
+  std::uint32_t program_passed = 0;           ///< operations begun while the oldest program waited
+  std::uint32_t erase_passed = 0;
+  std::uint32_t loading = no_entry;           ///< the program whose data goes in
+  std::uint32_t loaded = 0;                   ///< its pages so far
+  std::uint8_t woken = 0;                     ///< planes whose end will be looked at: an action is posted
+  bool in_commands = false;                   ///< this die waits for the channel to give a read or erase command
+  bool in_loads = false;                      ///< ... or program data
+  ChannelId channel{};
+  Time startable{};
+  Covered array;
+
+  std::uint32_t waiting() const { return reads.size + programs.size + erases.size; }
+};
+
+struct Channel {
+  Time free_at{};
+  bool woken = false;                ///< an action at free_at is posted
+  std::uint32_t outs_passed = 0;     ///< grants to others while data-out waited
+  std::uint32_t loads_passed = 0;
+  Ring<std::uint16_t> commands;      ///< dies
+  Ring<std::uint32_t> outs;          ///< entries
+  Ring<std::uint16_t> loads;         ///< dies
+  Server command_bus;                ///< SCA only
+  Time decoder_free{};
+  Duration busy{};
+
+  bool wanted() const { return !(commands.empty() && outs.empty() && loads.empty()); }
+};
+
+}  // namespace flashpath::nand

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pcie/link_model.h"
+
+namespace flashpath::pcie {
+namespace {
+std::uint64_t as_arg(Burst& b) { return reinterpret_cast<std::uint64_t>(&b); }
+Burst& as_burst(std::uint64_t arg) { return *reinterpret_cast<Burst*>(arg); }
+constexpr std::size_t index_of(Kind k) { return static_cast<std::size_t>(k); }
+}  // namespace
+
+Direction::Direction(const char* name, const Config& c, Duration extra, Agenda& agenda, stats::Group& parent)
+    : agenda_{agenda}, wire_{c}, latency_{wire_.latency() + extra}, round_trip_{static_cast<std::uint64_t>(c.credit_round_trip.count())},
+      credits_{{c.posted_data.count, c.posted_headers}, {0, c.non_posted_headers}, {c.completion_data.count, 0}},
+      flit_{c.flit()}, group_{name, parent} {}
+
+void Direction::offer(Burst& b, Time now) {
+  measure(b);
+  b.offered = now;
+  flow_.enter(now);
+  offered_bytes_ += b.load.data.count;
+  if (queue_.empty() && !starting_ && server_.free_at() <= now && room(b)) {
+    start(b, now);
+    arm();  // for those that came while it started
+    return;
+  }
+  waiting_bytes_ += b.load.data.count;
+  queue_.push(b);
+  if (queue_.size() == 1 && !starting_) pump(now);
+}
+
+void Direction::measure(Burst& b) const {
+  Duration one{};
+  switch (b.kind) {
+    case Kind::posted: b.load = wire_.write(b.address, b.size); one = wire_.full_write(); break;
+    case Kind::non_posted: b.load = wire_.read(b.address, b.size); one = wire_.one_request(); break;
+    case Kind::completion: b.load = wire_.completion(b.address, b.size); one = wire_.full_completion(); break;
+  }
+  b.wire = wire_.time(b.load.wire);
+  b.piece = std::min(one, b.wire);
+}
+
+Duration Direction::pace(const Burst& b) const {
+  const Credits& c = credits_[index_of(b.kind)];
+  auto longest = static_cast<std::uint64_t>(b.wire.count());
+  const std::uint64_t data = align_up(b.load.data.count, 16);
+  // Compared before dividing: credits hardly ever bind.
+  if (c.data != 0 && data * round_trip_ > longest * c.data) longest = ceil_div(data * round_trip_, c.data);
+  if (c.headers != 0 && b.load.tlps * round_trip_ > longest * c.headers) longest = ceil_div(b.load.tlps * round_trip_, c.headers);
+  return Duration{static_cast<std::int64_t>(longest)};
+}
+
+bool Direction::room(const Burst& b) const {
+  if (b.kind == Kind::completion) return true;
+  const Held& held = held_[index_of(b.kind)];
+  if (held.bursts == 0) return true;
+  const Credits& c = credits_[index_of(b.kind)];
+  return (c.data == 0 || held.data + b.load.data.count <= c.data) && held.headers + b.load.tlps <= c.headers;
+}
+
+void Direction::start(Burst& b, Time now) {
+  const Duration takes = pace(b);
+  const Window window = server_.serve(Stream{now, b.in.last}, takes, b.piece);
+  b.start = now;
+  b.sent = window.done;
+  b.out = {now + b.piece + latency_, window.done + latency_};
+  if (b.kind != Kind::completion) {
+    Held& held = held_[index_of(b.kind)];
+    ++held.bursts;
+    held.data += b.load.data.count;
+    held.headers += b.load.tlps;
+  }
+  ++bursts;
+  payload += b.load.data;
+  wire_bytes += b.load.wire;
+  tlps += b.load.tlps;
+  wait += now - b.offered;
+  credit_stall += takes - b.wire;
+  busy += b.wire;
+  flying_bytes_ += b.load.data.count;
+  if (b.kind == Kind::posted) {
+    agenda_.post<&Direction::sent>(b.sent, this, as_arg(b), 0, Priority::release);
+    if (b.sent == server_.free_at()) pump_at_ = b.sent;
+  }
+  agenda_.post<&Direction::delivered>(b.out.first, this, as_arg(b));
+  starting_ = true;
+  events_.started(b, now);
+  starting_ = false;
+}
+
+/// Starts what may start now; sees to it that somebody comes back for the rest.
+void Direction::pump(Time now) {
+  while (!queue_.empty() && server_.free_at() <= now) {
+    Burst& b = queue_.front();
+    if (!room(b)) {
+      if (blocked_since_ == never) blocked_since_ = now;
+      return;  // taken() comes back
+    }
+    if (blocked_since_ != never) {
+      credit_stall += now - blocked_since_;
+      blocked_since_ = never;
+    }
+    queue_.pop();
+    waiting_bytes_ -= b.load.data.count;
+    start(b, now);
+  }
+  arm();
+}
+
+void Direction::arm() {
+  if (queue_.empty() || pump_at_ == server_.free_at()) return;
+  pump_at_ = server_.free_at();
+  agenda_.post<&Direction::turn>(pump_at_, this, 0, 0, Priority::release);
+}
+
+void Direction::turn(Time now) {
+  if (pump_at_ == now) pump_at_ = never;
+  pump(now);
+}
+
+void Direction::sent(Time now, std::uint64_t burst) {
+  if (pump_at_ == now) pump_at_ = never;
+  pump(now);
+  events_.sent(as_burst(burst), now);
+}
+
+void Direction::delivered(Time now, std::uint64_t burst) {
+  Burst& b = as_burst(burst);
+  flow_.leave(now, b.offered);
+  flying_bytes_ -= b.load.data.count;
+  delivered_bytes_ += b.load.data.count;
+  events_.delivered(b, now);
+}
+
+void Direction::taken(const Burst& b, Time now) {
+  Held& held = held_[index_of(b.kind)];
+  --held.bursts;
+  held.data -= b.load.data.count;
+  held.headers -= b.load.tlps;
+  if (blocked()) pump(now);
+}
+
+void Direction::check(Laws& laws, Time now) const {
+  flow_.check(laws, group_.name(), now);
+  laws.equal(group_.name() + ": bytes offered", offered_bytes_, "delivered + waiting + on the wire",
+             Wide{delivered_bytes_} + waiting_bytes_ + flying_bytes_);
+  laws.expect(held_[0].bursts != 0 || (held_[0].data == 0 && held_[0].headers == 0), group_.name() + ": posted credits lost");
+  laws.expect(held_[1].bursts != 0 || held_[1].headers == 0, group_.name() + ": non-posted credits lost");
+  laws.expect(server_.busy() >= busy.value, group_.name() + ": more wire time than the serialiser was taken");
+  laws.expect(server_.busy() <= server_.free_at() - Time{}, group_.name() + ": the serialiser was taken twice at once");
+}
+
+void Direction::finish() {
+  if (flit_) flits.value = ceil_div(wire_bytes.value, flit_tlp_bytes.count);
+}
+
+bool Tags::take(std::uint32_t n, Time now) {
+  while (head_ < returns_.size() && returns_[head_].at <= now) in_use_ -= returns_[head_++].n;
+  if (head_ == returns_.size()) {
+    returns_.clear();
+    head_ = 0;
+  } else if (head_ >= 64 && 2 * head_ >= returns_.size()) {
+    returns_.erase(returns_.begin(), returns_.begin() + static_cast<std::ptrdiff_t>(head_));
+    head_ = 0;
+  }
+  if (in_use_ != 0 && in_use_ + n > count_) return false;
+  in_use_ += n;
+  return true;
+}
+
+void Tags::give_back(std::uint32_t n, Time at) {
+  returns_.push_back({at, n});
+  for (std::size_t i = returns_.size() - 1; i > head_ && returns_[i - 1].at > at; --i) std::swap(returns_[i - 1], returns_[i]);
+}
+
+Time Tags::enough(std::uint32_t n) const {
+  std::uint32_t left = in_use_;
+  for (std::size_t i = head_; i < returns_.size(); ++i) {
+    left -= returns_[i].n;
+    if (left == 0 || left + n <= count_) return returns_[i].at;
+  }
+  return never;
+}
+
+Link::Link(const Config& config, Duration extra, std::uint32_t tags, Agenda& agenda, stats::Group& parent)
+    : up{"up", config, extra, agenda, parent}, down{"down", config, extra, agenda, parent}, agenda_{agenda}, tags_{tags}, limited_{tags != 0},
+      group_{"tags", parent} {}
+
+void Link::connect(const Direction::Events& up_events, const Direction::Events& down_events) {
+  up.connect(up_events);
+  down_started_ = down_events.started;
+  Direction::Events mine = down_events;
+  mine.started = Direction::Event::to<&Link::down_started>(this);
+  down.connect(mine);
+}
+
+void Link::read(Burst& b, Time now) {
+  b.kind = Kind::non_posted;
+  b.asked = now;
+  reads_.enter(now);
+  if (limited_) {
+    b.requests = static_cast<std::uint32_t>(up.wire().read(b.address, b.size).tlps);
+    b.tags = std::min(b.requests, tags_.count());
+    if (!tag_queue_.empty() || !tags_.take(b.tags, now)) {
+      ++reads_waited;
+      tag_queue_.push(b);
+      arm();
+      return;
+    }
+  }
+  up.offer(b, now);
+}
+
+void Link::complete(Burst& b, Time now) {
+  reads_.leave(now, b.asked);
+  b.asked = b.start;
+  b.kind = Kind::completion;
+  down.offer(b, now);
+}
+
+void Link::down_started(Burst& b, Time now) {
+  if (b.tags != 0) {
+    if (b.requests > b.tags) {
+      const auto loop = static_cast<std::uint64_t>((b.out.first - b.asked).count());
+      const Duration stretch{static_cast<std::int64_t>(ceil_div((b.requests - b.tags) * loop, b.tags))};
+      b.out.last = std::max(b.out.last, b.out.first + stretch);
+    }
+    tags_.give_back(b.tags, b.out.last);
+    b.tags = 0;
+    if (!tag_queue_.empty()) arm();
+  }
+  down_started_(b, now);
+}
+
+void Link::arm() {
+  const Time at = tags_.enough(tag_queue_.front().tags);
+  if (at >= retry_at_) return;
+  retry_at_ = at;
+  agenda_.post<&Link::retry>(at, this, 0, 0, Priority::release);
+}
+
+void Link::retry(Time now) {
+  if (retry_at_ <= now) retry_at_ = never;
+  while (!tag_queue_.empty() && tags_.take(tag_queue_.front().tags, now)) {
+    Burst& b = tag_queue_.pop();
+    tag_stall += now - b.asked;
+    up.offer(b, now);
+  }
+  if (!tag_queue_.empty()) arm();
+}
+
+void Link::check(Laws& laws, Time now) const {
+  up.check(laws, now);
+  down.check(laws, now);
+  reads_.check(laws, "reads", now);
+  laws.expect(tag_queue_.empty() || tags_.in_use() != 0, "reads wait for tags that nobody holds");
+}
+
+void Link::finish() {
+  up.finish();
+  down.finish();
+}
+
+}  // namespace flashpath::pcie

@@ -56,9 +56,10 @@ void Cluster::arrive(Time now) {
   a.instance = route(a.ids);
   Instance& in = instances_[a.instance];
   ++in.in_flight;
-  plan(now, slot);
+  a.g2_start = now;
+  a.remaining.assign(layout_.groups(), 0);
+  match(now, slot);
   in.prefill_queue.push_back(slot);
-  issue_loads(now, slot);
   if (in.prefilling == none) start_prefill(now, a.instance);
 }
 
@@ -95,9 +96,9 @@ Cluster::Slot Cluster::take_slot() {
   a.asked.clear();
   a.store_blocks.clear();
   a.sent.clear();
-  a.issued = 0;
-  a.group = 0;
-  a.whole = a.debt = a.queue = a.prefill = a.load_wait = Duration{};
+  a.issued = a.load_begin = a.queued = 0;
+  a.lead = a.group = 0;
+  a.whole = a.debt = a.queue = a.prefill = a.load_wait = a.g2_total = Duration{};
   a.record = {};
   return slot;
 }
@@ -115,17 +116,22 @@ std::uint64_t Cluster::cached_tokens(const Active& a) const {
   return std::min<std::uint64_t>(std::uint64_t{config_.block_tokens} * a.lead, a.request->input_tokens - 1U);
 }
 
-void Cluster::plan(Time now, Slot slot) {
+/// Extends the match of a request by what can be had now: at its arrival from nothing, and once more when its
+/// prefill begins, since the request before it in the queue may have been the turn before in the conversation.
+void Cluster::match(Time now, Slot slot) {
   Active& a = active_[slot];
   Instance& in = instances_[a.instance];
+  if (a.lead != a.tiers.size()) return;  // a miss has cut it
+  const std::size_t loads_before = a.load_blocks.size();
+  const bool may_load = load_ && a.issued == (loads_before - a.load_begin) * layout_.groups();
   std::uint64_t from_g2 = 0;
-  for (std::uint32_t i = 0; i < a.ids.size(); ++i) {
+  for (auto i = static_cast<std::uint32_t>(a.tiers.size()); i < a.ids.size(); ++i) {
     if (in.g1.contains(a.ids[i])) {
       a.tiers.push_back(Tier::g1);
     } else if (in.g2.contains(a.ids[i])) {
       a.tiers.push_back(Tier::g2);
       ++from_g2;
-    } else if (load_ && directory_.stored(layout_.block_key(a.ids[i]))) {
+    } else if (may_load && directory_.stored(layout_.block_key(a.ids[i]))) {
       a.tiers.push_back(Tier::g35);
       a.load_blocks.push_back(i);
     } else {
@@ -133,30 +139,46 @@ void Cluster::plan(Time now, Slot slot) {
     }
   }
   a.lead = static_cast<std::uint32_t>(a.tiers.size());
-  a.queued = a.request->input_tokens - cached_tokens(a);
-  in.queued_tokens += a.queued;
-  const Bytes g2_bytes = from_g2 * layout_.block();
-  a.g2_total = g2_bytes / config_.g2_bandwidth;
-  a.g2_start = from_g2 == 0 ? now : in.g2_pipe.serve(now, a.g2_total).accepted;
-  stats_.g2.read += g2_bytes;
-  const std::size_t objects = a.load_blocks.size() * layout_.groups();
-  a.remaining.assign(layout_.groups(), static_cast<std::uint32_t>(a.load_blocks.size()));
-  a.arrived.assign(objects, 0);
-  a.asked.assign(objects, Time{});
+  const std::uint64_t queued = a.request->input_tokens - cached_tokens(a);
+  in.queued_tokens += queued;
+  in.queued_tokens -= a.queued;
+  a.queued = queued;
+  if (from_g2 != 0) {
+    const Bytes bytes = from_g2 * layout_.block();
+    stats_.g2.read += bytes;
+    const Duration busy = bytes / config_.g2_bandwidth;
+    const Time accepted = in.g2_pipe.serve(now, busy).accepted;
+    if (a.g2_start + a.g2_total <= now) {
+      a.g2_start = accepted;
+      a.g2_total = busy;
+    } else {
+      a.g2_total = accepted + busy - a.g2_start;
+    }
+  }
+  if (a.load_blocks.size() == loads_before) return;
+  a.load_begin = loads_before;
+  a.issued = 0;
+  a.arrived.resize(a.load_blocks.size() * layout_.groups(), 0);
+  a.asked.resize(a.arrived.size());
+  for (std::uint32_t& missing : a.remaining) missing += static_cast<std::uint32_t>(a.load_blocks.size() - loads_before);
+  issue_loads(now, slot);
 }
 
 void Cluster::issue_loads(Time now, Slot slot) {
   Active& a = active_[slot];
-  const std::uint64_t blocks = a.load_blocks.size();
+  const std::uint64_t blocks = a.load_blocks.size() - a.load_begin;
   while (a.loads_out < config_.max_loads && a.issued < blocks * layout_.groups()) {
-    const std::uint64_t object = a.issued++;
-    const std::uint32_t block = a.load_blocks[object % blocks];
+    const std::uint64_t index = a.load_begin + a.issued % blocks;
+    const auto group = static_cast<std::uint32_t>(a.issued / blocks);
+    ++a.issued;
+    const std::uint32_t block = a.load_blocks[index];
     if (block >= a.lead) continue;  // a miss has cut the hit before it
+    const std::uint64_t object = index * layout_.groups() + group;
     a.asked[object] = now;
     ++a.loads_out;
     loads_.enter(now);
     stats_.most_loads = std::max(stats_.most_loads, loads_.inside());
-    store_->load(now, layout_.key(layout_.block_key(a.ids[block]), static_cast<std::uint32_t>(object / blocks)), layout_.object(), a.instance, *this, tag_of(slot, object));
+    store_->load(now, layout_.key(layout_.block_key(a.ids[block]), group), layout_.object(), a.instance, *this, tag_of(slot, object));
   }
 }
 
@@ -164,8 +186,7 @@ void Cluster::on_load_done(Time now, std::uint64_t tag, bool hit) {
   const auto slot = static_cast<Slot>(tag >> 32U);
   const std::uint64_t object = tag & 0xffffffffU;
   Active& a = active_[slot];
-  const std::uint64_t blocks = a.load_blocks.size();
-  const std::uint32_t block = a.load_blocks[object % blocks];
+  const std::uint32_t block = a.load_blocks[object / layout_.groups()];
   --a.loads_out;
   loads_.leave(now, a.asked[object]);
   if (hit) {
@@ -173,7 +194,7 @@ void Cluster::on_load_done(Time now, std::uint64_t tag, bool hit) {
     stats_.g35.read += layout_.object();
     stats_.load_latency.add(now - a.asked[object]);
     a.arrived[object] = 1;
-    if (block < a.lead) --a.remaining[object / blocks];
+    if (block < a.lead) --a.remaining[object % layout_.groups()];
   } else {
     ++stats_.loads_missed;
     directory_.lost(layout_.block_key(a.ids[block]));
@@ -194,10 +215,9 @@ void Cluster::cut(Slot slot, std::uint32_t lead) {
   const std::uint64_t more = before - cached_tokens(a);
   a.queued += more;
   instances_[a.instance].queued_tokens += more;
-  const std::uint64_t blocks = a.load_blocks.size();
   for (std::uint32_t g = 0; g < layout_.groups(); ++g) {
     std::uint32_t missing = 0;
-    for (std::uint64_t i = 0; i < blocks && a.load_blocks[i] < lead; ++i) missing += a.arrived[g * blocks + i] == 0 ? 1U : 0U;
+    for (std::size_t i = 0; i < a.load_blocks.size() && a.load_blocks[i] < lead; ++i) missing += a.arrived[i * layout_.groups() + g] == 0 ? 1U : 0U;
     a.remaining[g] = missing;
   }
   if (!a.started) return;

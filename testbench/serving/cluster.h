@@ -11,6 +11,7 @@
 //   step = overhead + roofline(batch, context); a newcomer joins at the next step
 //
 // Rules. Match: the leading run of ids, each from the nearest tier that has it; at least one token is computed.
+// What matched stays usable for the request (pinned); the match is extended when its prefill begins.
 // Loads start at arrival, in layer order, a window at a time, before the request's turn. Group n is computed when
 // it is loaded and group n-1 is computed; the head of the queue keeps its place while it waits. A missed load
 // cuts the hit there: the rest is computed, with what the groups already done had skipped. G1 and G2 take a
@@ -89,8 +90,9 @@ class Cluster final : public StoreClient {
     std::uint64_t queued = 0;    // tokens to compute, as the router sees it
     Time g2_start{};
     Duration g2_total{};
-    // loads: object o is block o % n of group o / n
+    // loads: object o is group o % G of the block that load_blocks[o / G] names
     std::vector<std::uint32_t> load_blocks;
+    std::size_t load_begin = 0;  // where the part begins that is being issued, group by group
     std::vector<std::uint32_t> remaining;  // per group, of the blocks that still count
     std::vector<std::uint8_t> arrived;
     std::vector<Time> asked;
@@ -99,7 +101,7 @@ class Cluster final : public StoreClient {
     std::uint32_t group = 0;
     bool started = false, waiting = false, computing = false, missed = false;
     Duration whole{}, debt{}, queue{}, prefill{}, load_wait{};
-    // stores, numbered like loads
+    // stores: object o is block o % n of group o / n
     std::vector<std::uint32_t> store_blocks;
     std::vector<Time> sent;
     std::uint64_t stores_left = 0;
@@ -141,7 +143,7 @@ class Cluster final : public StoreClient {
   std::uint32_t route(std::span<const std::uint64_t> ids) const;
   Slot take_slot();
   void release_if_over(Slot slot);
-  void plan(Time now, Slot slot);
+  void match(Time now, Slot slot);
   void issue_loads(Time now, Slot slot);
   void cut(Slot slot, std::uint32_t lead);
   std::uint64_t cached_tokens(const Active& a) const;

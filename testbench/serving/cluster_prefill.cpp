@@ -20,6 +20,7 @@ void Cluster::start_prefill(Time now, std::uint32_t instance) {
   in.prefilling = slot;
   in.prefill_since = now;
   Active& a = active_[slot];
+  match(now, slot);
   a.started = true;
   a.queue = now - a.arrival;
   a.prefill = config_.prefill_overhead;

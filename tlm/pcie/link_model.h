@@ -203,7 +203,7 @@ class Link {
   BurstQueue tag_queue_;
   Time retry_at_ = never;
   Direction::Event down_started_;
-  Flow reads_;  // from read() to the first byte of the completion
+  Flow reads_;  // from read() to complete()
   stats::Group group_;
 
  public:

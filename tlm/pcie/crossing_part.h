@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pcie::Link between sockets: what a link and a switch's uplink have in common.
+//
+//   from_device[i] ──▶ up ──▶ to_host        DMA of devices; its completions come back down
+//   to_device[i]  ◀── down ◀── from_host     MMIO; its completions come back up
+//
+// A posted burst (TLM WRITE) is taken off the caller's hands (END_REQ) when the serialiser starts it, and answered when its last
+// byte has left: the caller may then reuse its buffer. It travels on as a payload of our own, sent at the first byte's arrival.
+// Where a payload carries bytes they are copied when the serialiser starts it, once; otherwise nothing is copied.
+// Since posted, it is answered OK whatever becomes of it; failures further on are counted (`posted_errors`).
+// A non-posted one (TLM READ) is accepted at once (it may have to wait for tags), handed on when its first request arrives, and
+// answered at the arrival of the first byte of its completions, with transfer.stream. A failure comes back as a completion without data.
+// The payload itself is handed on; one without memory manager (from b_transport) is replaced by one of ours that shows to the same bytes.
+// Journey: link_wait until the serialiser starts, link until the first byte arrives; whoever uses the last byte marks link up to stream.last.
+// Refused at once: byte enables (TLM_BYTE_ENABLE_ERROR), commands that neither read nor write, no data.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "kernel/initiator_port.h"
+#include "kernel/part.h"
+#include "kernel/split_port.h"
+#include "pcie/link_model.h"
+
+namespace flashpath::pcie {
+
+class Crossing {
+ public:
+  struct Shape {
+    std::uint32_t devices = 1;
+    bool decode = false;       ///< a switch: to_device by BAR
+    Duration extra{};          ///< added to the latency of the link
+    std::uint32_t tags = 0;    ///< 0: not limited here
+    bool name_drive = false;   ///< stamp transfers from the device with Master::drive and `drive`
+    std::uint16_t drive = 0;
+  };
+  /// To be built inside a module's constructor: its sockets belong to that module.
+  Crossing(Environment& environment, stats::Group& stats, const Config& config, const Shape& shape);
+
+  tlm::tlm_target_socket<>& from_device(std::uint32_t i) { return devices_[i]->in.socket; }
+  tlm::tlm_initiator_socket<>& to_device(std::uint32_t i) { return devices_[i]->out.socket; }
+  tlm::tlm_target_socket<>& from_host() { return host_.in.socket; }
+  tlm::tlm_initiator_socket<>& to_host() { return host_.out.socket; }
+
+  void check(Laws& laws, Time now) const;
+  void explain(Stall& stall) const;
+  void finish() { link.finish(); }
+
+  Link link;
+
+ private:
+  struct Side {
+    Side(Crossing& crossing, Agenda& agenda, const char* in_name, const char* out_name, bool host);
+    void arrived(Payload& payload, Time now) { crossing.arrived(*this, payload, now); }
+    void accepted(Payload& payload, Time now) { crossing.accepted(payload, now); }
+    void responded(Payload& payload, Time now) { crossing.responded(payload, now); }
+    Crossing& crossing;
+    bool host;
+    SplitPort in;
+    InitiatorPort out;
+  };
+  /// A burst and what belongs to it.
+  struct Hop : Burst {
+    Side* from = nullptr;
+    Payload* asked = nullptr;    // of the caller; nullptr once answered
+    Payload* sent_on = nullptr;  // to the next stage
+    void* found = nullptr;       // Transfer::hop of a payload handed on
+    std::uint8_t users = 0;
+    std::vector<unsigned char> bytes;
+  };
+
+  void arrived(Side& side, Payload& payload, Time now);
+  static Hop& hop_of(Payload& payload);
+  void depart(Hop& hop);
+  void started(Burst& burst, Time now);
+  void delivered(Burst& burst, Time now);
+  void sent(Burst& burst, Time now);
+  void accepted(Payload& payload, Time now);
+  void responded(Payload& payload, Time now);
+  void returned(Hop& hop, Time now);
+  void return_data(Hop& hop, Time now);
+  void let_go(Hop& hop);
+  Direction& way(const Side& from) { return from.host ? link.down : link.up; }
+  Hop& take();
+
+  Agenda& agenda_;
+  Shape shape_;
+  PayloadPool<> pool_;
+  Side host_;
+  std::vector<std::unique_ptr<Side>> devices_;
+  std::vector<std::unique_ptr<Hop>> hops_;
+  std::vector<Hop*> free_;
+  std::uint64_t posted_in_ = 0, posted_answered_ = 0, reads_in_ = 0, reads_answered_ = 0;
+  std::uint64_t posted_inside_ = 0, reads_inside_ = 0;
+  stats::Counter refused_;
+  stats::Counter posted_errors_;
+  stats::Counter unsupported_;
+};
+
+}  // namespace flashpath::pcie

@@ -45,6 +45,8 @@ struct Op {
   std::uint64_t tag = 0;
   std::uint64_t tag2 = 0;
   void* owner = nullptr;
+
+  void* inside = nullptr;  ///< the array's own, until it answers
 };
 
 }  // namespace flashpath::nand

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firmware/extents.h"
+
+#include <algorithm>
+
+namespace flashpath::firmware {
+
+Extents::Extents(const std::vector<std::uint64_t>& slabs) : drives_(slabs.size()) {
+  for (std::size_t d = 0; d < slabs.size(); ++d) drives_[d].slabs = std::min<std::uint64_t>(slabs[d], none);
+}
+
+bool Extents::fits(std::uint32_t start, std::uint64_t n) const {
+  for (std::uint32_t d = 0; d < drives(); ++d)
+    if (share(d, start, n) > available(d)) return false;
+  return true;
+}
+
+std::uint32_t Extents::take(std::uint32_t start, std::uint64_t n) {
+  std::uint32_t first = none, before = none, before_drive = 0;
+  for (std::uint32_t d = start; n-- > 0; d = d + 1 == drives() ? 0 : d + 1) {
+    Drive& drive = drives_[d];
+    std::uint32_t slab = drive.free;
+    if (slab != none) {
+      drive.free = drive.link[slab];
+      drive.link[slab] = none;
+    } else {
+      slab = static_cast<std::uint32_t>(drive.link.size());
+      drive.link.push_back(none);
+    }
+    ++drive.used;
+    if (before == none) first = slab;
+    else drives_[before_drive].link[before] = slab;
+    before = slab;
+    before_drive = d;
+  }
+  return first;
+}
+
+void Extents::give(std::uint32_t start, std::uint32_t first, std::uint64_t n) {
+  for (std::uint32_t d = start; n-- > 0; d = d + 1 == drives() ? 0 : d + 1) {
+    Drive& drive = drives_[d];
+    const std::uint32_t next = drive.link[first];
+    drive.link[first] = drive.free;
+    drive.free = first;
+    --drive.used;
+    first = next;
+  }
+}
+
+}  // namespace flashpath::firmware

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ftl/ftl_config.h"
+
+#include <array>
+#include <bit>
+
+namespace flashpath::ftl {
+
+std::string_view name_of(Precondition precondition) { return precondition == Precondition::none ? "none" : "sequential"; }
+
+std::span<const Precondition> all_of(const Precondition*) {
+  static constexpr std::array all{Precondition::none, Precondition::sequential};
+  return all;
+}
+
+void Config::check(const std::string& where, UserErrors& errors) const {
+  if (!std::has_single_bit(mapping_unit.count)) errors.add(where + ".mapping_unit: must be a power of two");
+  if (mapping_unit.count != 0 && (capacity % mapping_unit).count != 0) errors.add(where + ".capacity: not a multiple of " + where + ".mapping_unit");
+  if (gc_high < gc_low) errors.add(where + ".gc_high: must not be below " + where + ".gc_low");
+  if (gc_moves_urgent < gc_moves) errors.add(where + ".gc_moves_urgent: must not be below " + where + ".gc_moves");
+}
+
+void Config::check(const std::string& where, const Geometry& g, UserErrors& errors) const {
+  if (mapping_unit.count == 0) return;
+  const std::uint64_t units = g.superblock() / mapping_unit;
+  if (units == 0) {
+    errors.add(where + ".mapping_unit: larger than a superblock (" + print(g.superblock()) + ")");
+    return;
+  }
+  // Open: one per stream and one of garbage collection; kept for it: one; and garbage enough that a victim gains something.
+  const std::uint64_t spare = std::uint64_t{write_streams} + 3 + gc_low;
+  const std::uint64_t used = ceil_div(ceil_div(capacity.count, mapping_unit.count), units);
+  if (used + spare > g.blocks_per_plane) {
+    errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(g.superblock()) + " and " +
+               std::to_string(spare) + " spare ones (write_streams + gc_low + 3); the flash has " + std::to_string(g.blocks_per_plane));
+  }
+  if (write_buffer.count < (write_streams + 1) * g.program_unit().count + mapping_unit.count) {
+    errors.add(where + ".write_buffer = " + print(write_buffer) + ": must hold a program unit (" + print(g.program_unit()) +
+               ") per write stream, one more, and a mapping unit");
+  }
+  if (capacity / mapping_unit > std::uint64_t{1} << 37U || g.raw() / mapping_unit > std::uint64_t{1} << 37U) {
+    errors.add(where + ".mapping_unit: more than 2^37 units; choose a larger one");
+  }
+}
+
+}  // namespace flashpath::ftl

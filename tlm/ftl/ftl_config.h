@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flash translation layer of one drive: what it exports, how it buffers and maps, when it collects garbage.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "base/config.h"
+#include "ftl/geometry.h"
+
+namespace flashpath::ftl {
+
+/// none: nothing was ever written. sequential: the whole capacity was, once, in address order.
+enum class Precondition : std::uint8_t { none, sequential };
+std::string_view name_of(Precondition precondition);
+std::span<const Precondition> all_of(const Precondition*);
+
+struct Config {
+  Bytes capacity = 15'360_GB;
+  Bytes mapping_unit = 4_KiB;
+  Precondition precondition = Precondition::none;
+  Bytes write_buffer = 64_MiB;
+  bool flush_programs = false;
+  std::uint32_t write_streams = 1;
+  Duration lookup_latency = 500ns;
+  Hertz lookup_rate = 12_MHz;
+  Duration write_latency = 2us;
+  std::uint32_t gc_low = 8;
+  std::uint32_t gc_high = 12;
+  std::uint32_t gc_moves = 128;
+  std::uint32_t gc_moves_urgent = 512;
+
+  static constexpr auto schema() {
+    using C = Config;
+    return std::tuple{
+        Field{"capacity", &C::capacity, "logical bytes exported; the rest of the raw flash is over-provisioning", Known::datasheet,
+              "15.36 TB: a standard capacity of data-centre drives (JESD218 class, 1 DWPD models)", Range<Bytes>{64_KiB, {std::uint64_t{1} << 50U}}},
+        Field{"mapping_unit", &C::mapping_unit, "bytes per map entry (indirection unit); a smaller write reads and rewrites its unit", Known::assumed,
+              "4 KiB in TLC drives; 16 KiB and more in large QLC drives", Range<Bytes>{4_KiB, 256_KiB}},
+        Field{"precondition", &C::precondition, "state at time zero: empty, or written once in address order", Known::assumed,
+              "SNIA SSS PTS: workload-independent preconditioning writes the drive sequentially"},
+        Field{"write_buffer", &C::write_buffer, "DRAM for host writes not yet programmed, protected against power loss", Known::assumed,
+              "one wordline in each of 128 dies in programming (24 MiB), and as much again twice", Range<Bytes>{64_KiB, 64_GiB}},
+        Field{"flush_programs", &C::flush_programs, "a flush pads and programs what is buffered, instead of trusting the protected buffer", Known::spec,
+              "NVMe Base 2.0 §7.1 Flush: nothing to do where the cache is non-volatile"},
+        Field{"write_streams", &C::write_streams, "placement handles, each with an open superblock (request.stream_id modulo this)", Known::spec,
+              "NVMe TP4146 Flexible Data Placement: one reclaim unit per handle", Range{1U, 64U}},
+        Field{"lookup_latency", &C::lookup_latency, "map look-up of a read, in the controller's DRAM", Known::assumed, "1-2 dependent DRAM misses and firmware",
+              Range<Duration>{0_ps, 1ms}},
+        Field{"lookup_rate", &C::lookup_rate, "map look-ups per second, reads and writes; one covers 16 neighbouring entries", Known::assumed,
+              "twice the 5.5 M read IOPS of a Micron 9650", Range<Hertz>{{1}, 10_GHz}},
+        Field{"write_latency", &C::write_latency, "allocation and map update of a write, until it is answered", Known::assumed,
+              "part of the 15 us of a QD1 write (Micron 9550)", Range<Duration>{0_ps, 1ms}},
+        Field{"gc_low", &C::gc_low, "free superblocks at which garbage collection starts", Known::assumed, "about 0.6 % of 1376", Range{2U, 65'535U}},
+        Field{"gc_high", &C::gc_high, "free superblocks at which it stops", Known::assumed, "about 0.9 % of 1376", Range{2U, 65'535U}},
+        Field{"gc_moves", &C::gc_moves, "moves in flight while host writes are not held up", Known::assumed, "one per die", Range{1U, 65'535U}},
+        Field{"gc_moves_urgent", &C::gc_moves_urgent, "moves in flight while host writes wait for a free superblock", Known::assumed, "four per die",
+              Range{1U, 65'535U}},
+    };
+  }
+
+  void check(const std::string& where, UserErrors& errors) const;
+  /// What only shows with the flash beside it.
+  void check(const std::string& where, const Geometry& geometry, UserErrors& errors) const;
+};
+
+}  // namespace flashpath::ftl

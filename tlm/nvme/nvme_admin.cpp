@@ -135,9 +135,10 @@ void ControllerModel::get_feature(Command& c) {
     case 0: c.result = value; return;
     case 3: c.result = changeable ? 4U : 0U; return;  // changeable; not saveable, not per namespace
     default:  // default and saved values
-      if (fixed_default) c.result = value;
-      else if (id == static_cast<std::uint8_t>(Feature::arbitration)) c.result = static_cast<std::uint32_t>(std::countr_zero(config_.arbitration_burst));
-      else c.result = 0;
+      c.result = fixed_default ? value : 0;
+      if (id == static_cast<std::uint8_t>(Feature::arbitration)) {
+        c.result = static_cast<std::uint32_t>(std::countr_zero(config_.arbitration_burst));
+      }
   }
 }
 

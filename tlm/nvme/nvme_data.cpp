@@ -36,7 +36,8 @@ Chunk& ControllerModel::new_chunk(Command& c, ftl::RequestKind kind, std::uint64
   r.size = {size};
   r.data = nullptr;
   const unsigned directive = (c.sqe.cdw12 >> 20U) & 0xfU;
-  r.stream_id = c.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::write) && directive != 0 ? static_cast<std::uint16_t>(c.sqe.cdw13 >> 16U) : std::uint16_t{0};
+  const bool placed = c.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::write) && directive != 0;
+  r.stream_id = placed ? static_cast<std::uint16_t>(c.sqe.cdw13 >> 16U) : std::uint16_t{0};
   r.status = ftl::RequestStatus::ok;
   r.stream = {};
   r.journey = c.origin;
@@ -67,7 +68,8 @@ void ControllerModel::move(Chunk& chunk, bool to_host, Time now) {
   const std::uint64_t end = begin + chunk.request.size.count;
   auto segment = c.segments.cbegin();
   if (c.segments.size() > 1) {
-    segment = std::prev(std::upper_bound(c.segments.cbegin(), c.segments.cend(), begin, [](std::uint64_t at, const Segment& s) { return at < s.offset; }));
+    const auto before = [](std::uint64_t at, const Segment& s) { return at < s.offset; };
+    segment = std::prev(std::upper_bound(c.segments.cbegin(), c.segments.cend(), begin, before));
   }
   const Stream whole = chunk.request.stream;
   const auto size = static_cast<Wide>(end - begin);

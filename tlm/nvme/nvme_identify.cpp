@@ -68,8 +68,7 @@ IdentifyNamespace ControllerModel::identify_namespace() const {
   ns.nsze = ns.ncap = ns.nuse = capacity_ / config_.lba;
   ns.dlfeat = 0;
   ns.nsfeat = 1U << 4U;  // the four preferred sizes below are valid
-  const auto blocks = [&](Bytes size) { return static_cast<std::uint16_t>(std::min<std::uint64_t>(std::max<std::uint64_t>(size / config_.lba, 1), 65536) - 1); };
-  ns.npwg = ns.npwa = blocks(config_.write_chunk);
+  ns.npwg = ns.npwa = static_cast<std::uint16_t>(std::clamp<std::uint64_t>(config_.write_chunk / config_.lba, 1, 65536) - 1);
   ns.nvmcap = {capacity_.count, 0};
   const std::uint64_t unique = hash_text(serial_);
   big_endian(unique, ns.nguid.data());

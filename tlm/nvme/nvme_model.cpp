@@ -15,12 +15,18 @@ std::uint64_t low(std::uint64_t whole, std::uint32_t value) { return (whole & 0x
 std::uint64_t high(std::uint64_t whole, std::uint32_t value) { return (whole & 0xffff'ffffU) | (static_cast<std::uint64_t>(value) << 32U); }
 }  // namespace
 
-ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes capacity, bool data_mode, std::string serial, stats::Group& group)
-    : agenda_{agenda}, config_{config}, capacity_{capacity}, data_mode_{data_mode}, serial_{std::move(serial)}, stats_{group, config.engines} {
+ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes capacity, bool data_mode, std::string serial,
+                                 stats::Group& group)
+    : agenda_{agenda},
+      config_{config},
+      capacity_{capacity},
+      data_mode_{data_mode},
+      serial_{std::move(serial)},
+      stats_{group, config.engines} {
   const auto timeout = static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(config_.enable_time.count()),
                                                            static_cast<std::uint64_t>(Duration{cap_to_unit}.count())));
-  cap_ = Cap::make(config_.max_queue_entries - 1, std::max(timeout, 1U), log2_of(config_.doorbell_stride, 4_B), log2_of(config_.min_page, 4_KiB),
-                   log2_of(config_.max_page, 4_KiB));
+  cap_ = Cap::make(config_.max_queue_entries - 1, std::max(timeout, 1U), log2_of(config_.doorbell_stride, 4_B),
+                   log2_of(config_.min_page, 4_KiB), log2_of(config_.max_page, 4_KiB));
   sqs_.resize(config_.max_queues + 1U);
   cqs_.resize(config_.max_queues + 1U);
   ready_.resize(ceil_div(config_.max_queues + 1U, 64));

@@ -117,7 +117,7 @@ class ControllerModel {
   void complete(Time now, std::uint64_t command);
   void post(Command& command, Time now);
   void cqe_done(DmaRequest& dma, Time now);
-  void account(const Command& command, Time now);
+  void account(Command& command, Time now);
 
   // nvme_io.cpp: the NVM command set
   void execute_io(Command& command, Time now);

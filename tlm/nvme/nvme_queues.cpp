@@ -114,7 +114,9 @@ void ControllerModel::fetch_arrived(Time now, std::uint64_t arg) {
     Server& engine = engines_[next_engine_];
     next_engine_ = next_engine_ + 1 == engines_.size() ? 0 : next_engine_ + 1;
     Duration latency = config_.admin_latency;
-    if (!command.admin) latency = command.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::read) ? config_.read_latency : config_.write_latency;
+    if (!command.admin) {
+      latency = command.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::read) ? config_.read_latency : config_.write_latency;
+    }
     const Window window = engine.serve(now, config_.command_time, latency);
     stats_.front_ends += config_.command_time;
     agenda_.post<&ControllerModel::process>(window.done, this, reinterpret_cast<std::uint64_t>(&command));
@@ -227,7 +229,8 @@ void ControllerModel::post(Command& command, Time now) {
   cqe.sqhd = static_cast<std::uint16_t>(sqs_[command.sq].head);
   cqe.sqid = command.sq;
   cqe.cid = command.sqe.cid;
-  cqe.status = static_cast<std::uint16_t>((static_cast<std::uint32_t>(command.status) << 1U) | (cq.phase ? status_phase : 0U) | (bad ? status_dnr : 0U));
+  const std::uint32_t code = static_cast<std::uint32_t>(command.status) << 1U;
+  cqe.status = static_cast<std::uint16_t>(code | (cq.phase ? status_phase : 0U) | (bad ? status_dnr : 0U));
   command.ended = true;
   account(command, now);
 
@@ -250,7 +253,7 @@ void ControllerModel::post(Command& command, Time now) {
 }
 
 /// The journey closes when the CQE leaves; an I/O command's stages are kept, and handed to whoever wants them.
-void ControllerModel::account(const Command& command, Time now) {
+void ControllerModel::account(Command& command, Time now) {
   if (command.status != Status::success) {
     ++stats_.failed;
     switch (command.status) {
@@ -261,7 +264,7 @@ void ControllerModel::account(const Command& command, Time now) {
       default: break;
     }
   }
-  Journey& journey = const_cast<Command&>(command).critical;
+  Journey& journey = command.critical;
   journey.mark(Stage::completion, now);
   if (command.admin) return;
   const Duration total = now - journey.begin();

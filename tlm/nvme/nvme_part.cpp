@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nvme/nvme_part.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace flashpath::nvme {
+namespace {
+constexpr std::uint64_t bar_window = std::uint64_t{16} << 20U;
+constexpr Bytes least_payload{1};  // TLM-2.0 forbids empty payloads: flush
+}  // namespace
+
+ModelController::ModelController(const sc_core::sc_module_name& name, Environment& environment, const Config& config, Bytes capacity,
+                                 std::uint16_t drive)
+    : Controller{name, environment},
+      register_latency_{config.register_latency},
+      drive_{drive},
+      model_{environment.agenda, config, capacity, environment.data_mode, "FP" + std::to_string(drive), stats},
+      bar_{"bar", environment.agenda, TargetPort::Serve::to<&ModelController::serve_register>(this)},
+      dma_{"dma", environment.agenda, InitiatorPort::Event::to<&ModelController::dma_responded>(this)},
+      ftl_read_{"ftl_read", environment.agenda, InitiatorPort::Event::to<&ModelController::ftl_responded>(this)},
+      ftl_write_{"ftl_write", environment.agenda, InitiatorPort::Event::to<&ModelController::ftl_responded>(this),
+                 InitiatorPort::Event::to<&ModelController::ftl_write_accepted>(this)} {
+  model_.outside.dma = Delegate<void(DmaRequest&, Time)>::to<&ModelController::send_dma>(this);
+  model_.outside.ftl = Delegate<void(ftl::Request&, Time)>::to<&ModelController::send_ftl>(this);
+}
+
+Window ModelController::serve_register(Payload& payload, Time at) {
+  const std::uint64_t offset = payload.get_address() % bar_window;
+  const unsigned size = payload.get_data_length();
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  if (payload.get_byte_enable_ptr() != nullptr) {
+    payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+  } else if (payload.is_write()) {
+    std::uint64_t value = 0;
+    if (size <= sizeof value) std::memcpy(&value, payload.get_data_ptr(), size);
+    model_.mmio_write(offset, size, value, at);
+  } else if (payload.is_read()) {
+    const std::uint64_t value = size <= sizeof value ? model_.mmio_read(offset, size) : 0;
+    std::memset(payload.get_data_ptr(), 0, size);
+    std::memcpy(payload.get_data_ptr(), &value, std::min<std::size_t>(size, sizeof value));
+    return {.accepted = at, .done = at + register_latency_};
+  }
+  return {.accepted = at, .done = at};
+}
+
+void ModelController::send_dma(DmaRequest& request, Time now) {
+  const tlm::tlm_command command = request.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
+  Payload& payload = dma_pool_.take(command, request.address, request.size, request.bytes);
+  Transfer& transfer = *payload.get_extension<Transfer>();
+  transfer.journey = request.journey;
+  transfer.stream = request.stream;
+  transfer.master = Master::drive;
+  transfer.source = drive_;
+  transfer.owner = &request;
+  dma_.send(payload, now);
+}
+
+void ModelController::dma_responded(Payload& payload, Time now) {
+  const Transfer& transfer = *payload.get_extension<Transfer>();
+  DmaRequest& request = *static_cast<DmaRequest*>(transfer.owner);
+  request.ok = payload.is_response_ok();
+  request.stream = transfer.stream;
+  request.journey = transfer.journey;
+  payload.release();
+  model_.dma_done(request, now);
+}
+
+void ModelController::send_ftl(ftl::Request& request, Time now) {
+  const bool read = request.kind == ftl::RequestKind::read;
+  const bool bulk = request.kind == ftl::RequestKind::read || request.kind == ftl::RequestKind::write;
+  const tlm::tlm_command command = read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND;
+  Payload& payload = ftl_pool_.take(command, request.address.count, bulk ? request.size : least_payload, request.data);
+  payload.get_extension<ftl::FtlCommand>()->request = request;
+  Transfer& transfer = *payload.get_extension<Transfer>();
+  transfer.owner = &request;
+  transfer.master = Master::drive;
+  transfer.source = drive_;
+  (read ? ftl_read_ : ftl_write_).send(payload, now);
+}
+
+void ModelController::ftl_write_accepted(Payload& payload, Time now) {
+  model_.ftl_accepted(*static_cast<ftl::Request*>(payload.get_extension<Transfer>()->owner), now);
+}
+
+void ModelController::ftl_responded(Payload& payload, Time now) {
+  const ftl::Request& answer = payload.get_extension<ftl::FtlCommand>()->request;
+  ftl::Request& request = *static_cast<ftl::Request*>(payload.get_extension<Transfer>()->owner);
+  request.status = answer.status;
+  if (!payload.is_response_ok() && answer.status == ftl::RequestStatus::ok) request.status = ftl::RequestStatus::write_fault;
+  request.stream = answer.stream;
+  request.journey = answer.journey;
+  payload.release();
+  model_.ftl_answered(request, now);
+}
+
+void ModelController::check(Laws& laws, Time now) const {
+  model_.check(laws, now);
+  if (model_.idle()) {
+    laws.equal("DMA payloads out", dma_pool_.outstanding(), "none", 0);
+    laws.equal("FTL payloads out", ftl_pool_.outstanding(), "none", 0);
+  }
+}
+
+}  // namespace flashpath::nvme

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// An NVMe controller as a part: a register window for the host, a DMA port into its memory, two ports to the FTL.
+#pragma once
+#include <string>
+
+#include "ftl/ftl_command.h"
+#include "kernel/initiator_port.h"
+#include "kernel/part.h"
+#include "kernel/target_port.h"
+#include "nvme/nvme_model.h"
+
+namespace flashpath::nvme {
+
+/// What every controller looks like from outside, whatever it is made of. Transport-neutral: the register window and
+/// DMA are the same behind PCIe and behind any other PCI function adapter.
+class Controller : public Part {
+ public:
+  using Part::Part;
+  /// BAR0: reads and writes of registers and doorbells. Only the offset in the window (16 MiB) counts.
+  virtual tlm::tlm_target_socket<>& bar() = 0;
+  /// Host memory: control structures carry bytes always, user data only in data mode. Errors come back as responses.
+  virtual tlm::tlm_initiator_socket<>& dma() = 0;
+  /// FtlCommand payloads. READ.
+  virtual tlm::tlm_initiator_socket<>& ftl_read() = 0;
+  /// FtlCommand payloads: write, trim and flush. WRITE.
+  virtual tlm::tlm_initiator_socket<>& ftl_write() = 0;
+  /// MSI-X messages; unset: the host polls.
+  virtual void on_interrupt(Delegate<void(std::uint16_t, Time)> interrupt) = 0;
+  /// Who wants the journeys of I/O commands (SQ id, CID, doorbell to CQE sent), called before the CQE can be seen.
+  virtual void on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)> done) = 0;
+};
+
+/// The controller as a model.
+class ModelController final : public Controller {
+ public:
+  /// `drive` numbers the drive (Transfer::source); `capacity` is what the FTL offers.
+  ModelController(const sc_core::sc_module_name& name, Environment& environment, const Config& config, Bytes capacity, std::uint16_t drive);
+
+  tlm::tlm_target_socket<>& bar() override { return bar_.socket; }
+  tlm::tlm_initiator_socket<>& dma() override { return dma_.socket; }
+  tlm::tlm_initiator_socket<>& ftl_read() override { return ftl_read_.socket; }
+  tlm::tlm_initiator_socket<>& ftl_write() override { return ftl_write_.socket; }
+  void on_interrupt(Delegate<void(std::uint16_t, Time)> interrupt) override { model_.outside.interrupt = interrupt; }
+  void on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)> done) override { model_.outside.command_done = done; }
+
+  void check(Laws& laws, Time now) const override;
+  void explain(Stall& stall) const override { model_.explain(stall); }
+
+  const ControllerModel& model() const { return model_; }
+
+ private:
+  Window serve_register(Payload& payload, Time at);
+  void send_dma(DmaRequest& request, Time now);
+  void dma_responded(Payload& payload, Time now);
+  void send_ftl(ftl::Request& request, Time now);
+  void ftl_write_accepted(Payload& payload, Time now);
+  void ftl_responded(Payload& payload, Time now);
+
+  const Duration register_latency_;
+  const std::uint16_t drive_;
+  ControllerModel model_;
+  PayloadPool<> dma_pool_;
+  PayloadPool<ftl::FtlCommand> ftl_pool_;
+  TargetPort bar_;
+  InitiatorPort dma_;
+  InitiatorPort ftl_read_;
+  InitiatorPort ftl_write_;
+};
+
+}  // namespace flashpath::nvme

@@ -3,7 +3,7 @@
 // All little-endian; plain data, no SystemC.
 //
 // Each core has a page of 4 KiB at nic_base + core * page_size. A work request is one 64-byte write to its offset 0 (a
-// doorbell that carries the work request itself, as mlx5's BlueFlame does), posted: it is taken when the NIC has room.
+// doorbell that carries the work request itself, as mlx5's BlueFlame does), posted: taken at the NIC's message rate.
 // The two rings lie in DPU memory at addresses written before the first capsule. A slot is valid when its `sequence` equals the number
 // of the entry software waits for, counted from 1 and never reset (slot = (sequence - 1) % entries): software polls memory
 // only. It tells the NIC how far it has read by writing the count to the `*_consumed` register, from time to time;

@@ -14,15 +14,15 @@ Stream Timing::crypt(Stream in, Bytes size) {
 
 Time Order::floor(Time at) const {
   Time floor{};
-  for (const Flight& f : flights_) floor = std::max(floor, at >= f.in_last ? f.out_last : at + (f.out_last - f.in_last));
+  for (const Flight& f : flights_) floor = std::max(floor, at >= f.in_last ? f.out.last : std::max(f.out.first, at + (f.out.last - f.in_last)));
   return floor;
 }
 
 Stream Order::place(Stream in, Stream out) {
-  std::erase_if(flights_, [&](const Flight& f) { return f.out_last <= in.first; });
+  std::erase_if(flights_, [&](const Flight& f) { return f.out.last <= in.first; });
   out.first = std::max(out.first, floor(in.first));
   out.last = std::max({out.first, out.last, floor(in.last)});
-  flights_.push_back({in.last, out.last});
+  flights_.push_back({in.last, out});
   return out;
 }
 

@@ -11,7 +11,7 @@
 //
 // Order of writes (PCIe 6.0 §2.4.1: posted requests do not pass each other): what arrives at t comes out no earlier than
 // everything of the same drive that arrived by t. Of an earlier transfer with in.last = l and out.last = L, these are
-// out at L if t >= l, and at t + (L - l) while it is still arriving; so a completion entry never overtakes its data.
+// out at L if t >= l, and at max(out.first, t + (L - l)) while it is still arriving; so a completion entry never overtakes its data.
 // Races: same moment, call order. Not modelled: key fetch from memory (all slots are on die), power gating of lanes.
 #pragma once
 #include <vector>
@@ -45,7 +45,7 @@ class Order {
  private:
   struct Flight {
     Time in_last;
-    Time out_last;
+    Stream out;
   };
   Time floor(Time at) const;
   std::vector<Flight> flights_;  // still leaving; a few

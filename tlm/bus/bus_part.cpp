@@ -8,42 +8,43 @@
 
 namespace flashpath::bus {
 namespace {
-/// Sockets added after construction live beside the bus in the object tree: "bus_nic_in".
-std::string socket_name(const sc_core::sc_object& bus, std::string_view name, std::string_view side) {
-  return std::string(bus.basename()) + "_" + std::string(name) + std::string(side);
+/// Sides lie beside the bus in the object tree: "bus_nic_in".
+std::string side_name(const sc_core::sc_object& bus, std::string_view label, std::string_view side) {
+  return std::string(bus.basename()) + "_" + std::string(label) + std::string(side);
 }
 }  // namespace
 
-ModelBus::TargetSide::TargetSide(ModelBus& b, std::string_view n)
-    : bus{b}, name{n}, port{socket_name(b, n, "_out").c_str(), b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this), InitiatorPort::Event::to<&TargetSide::accepted>(this)} {}
+ModelBus::TargetSide::TargetSide(const sc_core::sc_module_name& module, ModelBus& b, std::string_view l)
+    : sc_module{module}, bus{b}, label{l},
+      port{"socket", b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this), InitiatorPort::Event::to<&TargetSide::accepted>(this)} {}
 
-ModelBus::MasterSide::MasterSide(ModelBus& b, std::string_view n, Master k, std::uint16_t s)
-    : bus{b}, name{n}, kind{k}, source{s},
-      port{socket_name(b, n, "_in").c_str(), b.agenda_, SplitPort::Arrived::to<&MasterSide::arrived>(this), SplitPort::Loose::to<&MasterSide::loose>(this)},
-      stats{name, b.stats} {}
+ModelBus::MasterSide::MasterSide(const sc_core::sc_module_name& module, ModelBus& b, std::string_view l, Master k, std::uint16_t s)
+    : sc_module{module}, bus{b}, label{l}, kind{k}, source{s},
+      port{"socket", b.agenda_, SplitPort::Arrived::to<&MasterSide::arrived>(this), SplitPort::Loose::to<&MasterSide::loose>(this)},
+      stats{label, b.stats} {}
 
 ModelBus::ModelBus(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
     : Bus{name, environment}, config_{config}, timing_{config} {}
 
 Bus::InSocket& ModelBus::add_master(std::string_view master, Master kind, std::uint16_t source) {
-  return masters_.emplace_back(std::make_unique<MasterSide>(*this, master, kind, source))->port.socket;
+  return masters_.emplace_back(std::make_unique<MasterSide>(side_name(*this, master, "_in").c_str(), *this, master, kind, source))->port.socket;
 }
 
 Bus::OutSocket& ModelBus::add_target(std::string_view target, std::uint64_t base, Bytes size, std::uint32_t allowed) {
-  auto& side = *targets_.emplace_back(std::make_unique<TargetSide>(*this, target));
+  auto& side = *targets_.emplace_back(std::make_unique<TargetSide>(side_name(*this, target, "_out").c_str(), *this, target));
   add_window(target, base, size, allowed);
   return side.port.socket;
 }
 
 void ModelBus::add_window(std::string_view target, std::uint64_t base, Bytes size, std::uint32_t allowed) {
-  const auto at = std::ranges::find_if(targets_, [&](const auto& t) { return t->name == target; });
+  const auto at = std::ranges::find_if(targets_, [&](const auto& t) { return t->label == target; });
   invariant(at != targets_.end(), "a window for a target that does not exist", this->name());
   invariant(decoder_.add(base, size, static_cast<std::uint32_t>(at - targets_.begin()), allowed), "windows of the bus overlap", this->name());
 }
 
 std::uint64_t ModelBus::refused(std::string_view master) const {
   std::uint64_t n = 0;
-  for (const auto& m : masters_) n += m->name == master ? m->refused.value : 0;
+  for (const auto& m : masters_) n += m->label == master ? m->refused.value : 0;
   return n;
 }
 
@@ -170,8 +171,8 @@ void ModelBus::check(Laws& laws, Time now) const {
 }
 
 void ModelBus::explain(Stall& stall) const {
-  for (const auto& t : targets_) stall.waits(t->port.waiting(), "requests", "the target " + t->name + " to take them");
-  for (const auto& m : masters_) stall.waits(m->held.size(), "requests of " + m->name, "room in the interconnect (outstanding)");
+  for (const auto& t : targets_) stall.waits(t->port.waiting(), "requests", "the target " + t->label + " to take them");
+  for (const auto& m : masters_) stall.waits(m->held.size(), "requests of " + m->label, "room in the interconnect (outstanding)");
 }
 
 }  // namespace flashpath::bus

@@ -56,21 +56,22 @@ class ModelBus final : public Bus {
 
  private:
   struct MasterSide;
-  struct TargetSide {
-    TargetSide(ModelBus& bus, std::string_view name);
+  // Sides are modules of their own, since they are added after the bus is built: sockets need a parent.
+  struct TargetSide : sc_core::sc_module {
+    TargetSide(const sc_core::sc_module_name& module, ModelBus& bus, std::string_view label);
     void accepted(Payload& payload, Time now);
     void responded(Payload& payload, Time now) { bus.responded(payload, now); }
     ModelBus& bus;
-    std::string name;
+    std::string label;
     std::deque<MasterSide*> sent;  // whose requests wait for END_REQ, in order
     InitiatorPort port;
   };
-  struct MasterSide {
-    MasterSide(ModelBus& bus, std::string_view name, Master kind, std::uint16_t source);
+  struct MasterSide : sc_core::sc_module {
+    MasterSide(const sc_core::sc_module_name& module, ModelBus& bus, std::string_view label, Master kind, std::uint16_t source);
     void arrived(Payload& payload, Time now) { bus.arrived(*this, payload, now); }
     void loose(Payload& payload, sc_core::sc_time& delay) { bus.loose(*this, payload, delay); }
     ModelBus& bus;
-    std::string name;
+    std::string label;
     Master kind;
     std::uint16_t source;
     std::uint32_t inside = 0;      // requests no target has taken yet

@@ -15,7 +15,8 @@
 // Loads start at arrival, in layer order, a window at a time, before the request's turn. Group n is computed when
 // it is loaded and group n-1 is computed; the head of the queue keeps its place while it waits. A missed load
 // cuts the hit there: the rest is computed, with what the groups already done had skipped. G1 and G2 take a
-// request's blocks when its prefill ends, tail first; G2 holds what G1 does. Stores follow each group computed.
+// request's blocks when its prefill ends, tail first; G2 holds what G1 does. Stores follow each group computed; what
+// a miss showed to be gone is stored again after the last group.
 // Not modelled: prefill and decode disturbing each other (as if disaggregated), memory of running requests
 // (g1 is what is left for the cache), decoded blocks entering a cache (logs have no ids), failures of instances.
 #pragma once
@@ -101,7 +102,7 @@ class Cluster final : public StoreClient {
     std::uint32_t group = 0;
     bool started = false, waiting = false, computing = false, missed = false;
     Duration whole{}, debt{}, queue{}, prefill{}, load_wait{};
-    // stores: object o is block o % n of group o / n
+    // stores: numbered like loads, by store_blocks
     std::vector<std::uint32_t> store_blocks;
     std::vector<Time> sent;
     std::uint64_t stores_left = 0;
@@ -118,6 +119,7 @@ class Cluster final : public StoreClient {
   struct StoreJob {
     Slot slot;
     std::uint32_t group;
+    std::uint32_t next, end;  // of the request's store_blocks
   };
   struct Instance {
     Instance(std::uint64_t g1_blocks, std::uint64_t g2_blocks) : g1{g1_blocks}, g2{g2_blocks} {}
@@ -128,7 +130,6 @@ class Cluster final : public StoreClient {
     Slot prefilling = none;
     Time prefill_since{};
     std::deque<StoreJob> store_jobs;
-    std::size_t store_at = 0;  // within the first job
     std::uint64_t stores_out = 0;
     // decode: `steps` had been made at `since`, and one is made every `step`
     std::priority_queue<Decoding, std::vector<Decoding>, std::greater<>> batch;
@@ -154,7 +155,8 @@ class Cluster final : public StoreClient {
   void prefill_done(Time now, Slot slot);
   void fill_caches(const Active& a);
   void count_hits(Active& a);
-  void plan_stores(Active& a);
+  void plan_stores(Slot slot);
+  void queue_stores(Slot slot, std::uint32_t group, std::uint32_t begin);
   void issue_stores(Time now, std::uint32_t instance);
   Duration share(Duration whole, std::uint32_t groups) const;
   // cluster_decode.cpp: decode, finish, laws

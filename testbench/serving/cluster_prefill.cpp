@@ -49,43 +49,55 @@ void Cluster::group_done(Time now, std::uint64_t which) {
   a.computing = false;
   a.ready = now;
   if (store_ != nullptr && config_.write_through) {
-    if (a.group == 0) plan_stores(a);
-    if (!a.store_blocks.empty()) {
-      instances_[a.instance].store_jobs.push_back({slot, a.group});
-      stores_waiting_ += a.store_blocks.size();
-      issue_stores(now, a.instance);
+    if (a.group == 0) plan_stores(slot);
+    queue_stores(slot, a.group, 0);
+    if (a.missed && a.group + 1 == layout_.groups()) {
+      const auto begin = static_cast<std::uint32_t>(a.store_blocks.size());
+      plan_stores(slot);
+      for (std::uint32_t g = 0; g < layout_.groups(); ++g) queue_stores(slot, g, begin);
     }
+    issue_stores(now, a.instance);
   }
   if (++a.group < layout_.groups()) next_group(now, slot);
   else prefill_done(now, slot);
 }
 
 /// Every block of the prompt that the flash tier neither holds nor is being sent.
-void Cluster::plan_stores(Active& a) {
+void Cluster::plan_stores(Slot slot) {
+  Active& a = active_[slot];
+  const std::size_t before = a.store_blocks.size();
   for (std::uint32_t i = 0; i < a.ids.size(); ++i)
     if (directory_.begin(layout_.block_key(a.ids[i]))) a.store_blocks.push_back(i);
-  a.stores_left = a.store_blocks.size() * layout_.groups();
-  a.sent.assign(a.stores_left, Time{});
+  a.stores_left += (a.store_blocks.size() - before) * layout_.groups();
+  a.sent.resize(a.store_blocks.size() * layout_.groups());
+}
+
+/// One layer group of the blocks from `begin` on.
+void Cluster::queue_stores(Slot slot, std::uint32_t group, std::uint32_t begin) {
+  const Active& a = active_[slot];
+  const auto end = static_cast<std::uint32_t>(a.store_blocks.size());
+  if (begin == end) return;
+  instances_[a.instance].store_jobs.push_back({slot, group, begin, end});
+  stores_waiting_ += end - begin;
 }
 
 void Cluster::issue_stores(Time now, std::uint32_t instance) {
   Instance& in = instances_[instance];
   while (in.stores_out < config_.max_stores && !in.store_jobs.empty()) {
-    const StoreJob job = in.store_jobs.front();
-    Active& a = active_[job.slot];
-    const std::uint64_t object = job.group * a.store_blocks.size() + in.store_at;
-    const std::uint64_t id = a.ids[a.store_blocks[in.store_at]];
-    if (++in.store_at == a.store_blocks.size()) {
-      in.store_jobs.pop_front();
-      in.store_at = 0;
-    }
+    StoreJob& first = in.store_jobs.front();
+    const Slot slot = first.slot;
+    const std::uint32_t group = first.group;
+    const std::uint32_t index = first.next++;
+    if (first.next == first.end) in.store_jobs.pop_front();
+    Active& a = active_[slot];
+    const std::uint64_t object = std::uint64_t{index} * layout_.groups() + group;
     a.sent[object] = now;
     ++in.stores_out;
     --stores_waiting_;
     stores_.enter(now);
     stats_.most_stores = std::max(stats_.most_stores, stores_.inside());
     stats_.g35.written += layout_.object();
-    store_->store(now, layout_.key(layout_.block_key(id), job.group), layout_.object(), instance, *this, tag_of(job.slot, object));
+    store_->store(now, layout_.key(layout_.block_key(a.ids[a.store_blocks[index]]), group), layout_.object(), instance, *this, tag_of(slot, object));
   }
 }
 
@@ -94,7 +106,7 @@ void Cluster::on_store_done(Time now, std::uint64_t tag, bool ok) {
   const std::uint64_t object = tag & 0xffffffffU;
   Active& a = active_[slot];
   const std::uint32_t instance = a.instance;
-  directory_.answered(layout_.block_key(a.ids[a.store_blocks[object % a.store_blocks.size()]]), ok);
+  directory_.answered(layout_.block_key(a.ids[a.store_blocks[object / layout_.groups()]]), ok);
   stores_.leave(now, a.sent[object]);
   stats_.store_latency.add(now - a.sent[object]);
   ++(ok ? stats_.stores_kept : stats_.stores_refused);

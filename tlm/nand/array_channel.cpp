@@ -25,8 +25,7 @@ void ArrayModel::wake_channel(Time now, std::uint64_t channel, std::uint64_t die
   channels_[id].woken = false;
   if (die != 0) {
     const DieId freed{static_cast<std::uint16_t>(die - 1)};
-    dies_[freed].woken &= static_cast<std::uint8_t>(~free_planes(dies_[freed], now));
-    offer(freed, now);
+    release(freed, now);
   }
   grant(id, now);
 }
@@ -51,7 +50,7 @@ void ArrayModel::grant_one(ChannelId id, Time now, std::uint32_t& freed) {
   if (!load_first && !out_first && !channel.commands.empty()) {
     const DieId die{channel.commands.pop()};
     dies_[die].in_commands = false;
-    const Choice choice = choose(dies_[die], now);
+    const Choice choice = dies_[die].choice.what != Next::nothing ? dies_[die].choice : choose(dies_[die], now);
     if (choice.what == Next::read) begin_read(die, choice, now);
     else if (choice.what == Next::erase) begin_erase(die, now);
     offer(die, now);
@@ -100,8 +99,10 @@ void ArrayModel::begin_read(DieId id, const Choice& choice, Time now) {
   for (unsigned p = 0, mask = e.mask; mask != 0; ++p, mask >>= 1U) {
     if ((mask & 1U) == 0) continue;
     die.busy_until[p] = never;
-    --die.reads_of[p];
+    if (--die.reads_of[p] == 0) die.wanted &= static_cast<std::uint8_t>(~(1U << p));
   }
+  die.held |= e.mask;
+  die.choice = {};
   if (die.programs.size != 0) ++die.program_passed;
   if (die.erases.size != 0) ++die.erase_passed;
   const Time sensing = command(channels_[die.channel], e, now, t_cmd_read_[e.op->planes]) + config_.t_wb;
@@ -115,6 +116,7 @@ void ArrayModel::begin_erase(DieId id, Time now) {
   Die& die = dies_[id];
   const std::uint32_t entry = die.erases.head;
   pop(die.erases, no_entry);
+  die.choice = {};
   die.erase_passed = 0;
   if (die.programs.size != 0) ++die.program_passed;
   Entry& e = entries_[entry];
@@ -187,6 +189,7 @@ bool ArrayModel::start_out(std::uint32_t entry, Time now) {
   for (unsigned p = 0, mask = e.mask; mask != 0; ++p, mask >>= 1U) {
     if ((mask & 1U) != 0) die.busy_until[p] = end;
   }
+  die.held &= static_cast<std::uint8_t>(~e.mask);
   if (die.waiting() == 0) return false;
   die.woken |= e.mask;
   return true;
@@ -200,7 +203,7 @@ bool ArrayModel::load(DieId id, Time now) {
   Channel& channel = channels_[die.channel];
   Time data = now;
   if (die.loading == no_entry) {
-    const Choice choice = choose(die, now);
+    const Choice choice = die.choice.what != Next::nothing ? die.choice : choose(die, now);
     if (choice.what != Next::program) {
       offer(id, now);
       return false;
@@ -228,6 +231,7 @@ bool ArrayModel::load(DieId id, Time now) {
   const Time programming = end + config_.t_wb;
   const Time done = programming + config_.t_prog;
   die.loading = no_entry;
+  die.held = 0;
   die.array.add(programming, done);
   die.busy_until.fill(done);
   die.woken = all_planes_;
@@ -244,6 +248,8 @@ void ArrayModel::begin_load(DieId id, Time now) {
   die.loading = entry;
   die.loaded = 0;
   die.busy_until.fill(never);
+  die.held = all_planes_;
+  die.choice = {};
   Entry& e = entries_[entry];
   e.begun = now;
   e.op->journey.mark(Stage::die_wait, die.startable);

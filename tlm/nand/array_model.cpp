@@ -86,14 +86,18 @@ void ArrayModel::submit(Op& op, Time now) {
   flow_.enter(now);
   const std::uint32_t entry = take(op, now);
   Die& die = dies_[op.die];
+  const std::uint8_t planes = entries_[entry].mask;
+  if (op.kind != OpKind::read || die.choice.what != Next::read) die.choice = {};  // an older read goes before this one
   switch (op.kind) {
     case OpKind::read:
       push(die.reads, entry);
-      for (unsigned p = 0, mask = entries_[entry].mask; mask != 0; ++p, mask >>= 1U) die.reads_of[p] += mask & 1U;
+      die.wanted |= planes;
+      for (unsigned p = 0, mask = planes; mask != 0; ++p, mask >>= 1U) die.reads_of[p] += mask & 1U;
       break;
     case OpKind::program: push(die.programs, entry); break;
     case OpKind::erase: push(die.erases, entry); break;
   }
+  if ((planes & ~(die.held | die.woken)) == 0) return;  // all busy, and somebody will look when they are not
   offer(op.die, now);
   if (die.waiting() != 0) watch(op.die, now);
   ask(die.channel, now);
@@ -107,7 +111,7 @@ std::uint8_t ArrayModel::free_planes(const Die& die, Time now) const {
   return static_cast<std::uint8_t>(free);
 }
 
-ArrayModel::Choice ArrayModel::choose(const Die& die, Time now) const {
+Choice ArrayModel::choose(const Die& die, Time now) const {
   if (die.waiting() == 0 || die.loading != no_entry) return {};
   const std::uint8_t free = free_planes(die, now);
   if (free == 0) return {};
@@ -125,10 +129,8 @@ ArrayModel::Choice ArrayModel::choose(const Die& die, Time now) const {
 }
 
 /// The oldest read whose planes are free, and not wanted by an older read.
-ArrayModel::Choice ArrayModel::find_read(const Die& die, std::uint8_t free) const {
-  unsigned open = 0;
-  for (unsigned p = 0; p < config_.planes; ++p) open |= static_cast<unsigned>(die.reads_of[p] != 0) << p;
-  open &= free;
+Choice ArrayModel::find_read(const Die& die, std::uint8_t free) const {
+  unsigned open = die.wanted & free;
   std::uint32_t before = no_entry;
   for (std::uint32_t at = die.reads.head; open != 0 && at != no_entry; before = at, at = links_[at].next) {
     const unsigned mask = links_[at].mask;
@@ -146,6 +148,7 @@ void ArrayModel::offer(DieId id, Time now) {
     if (choice.what == Next::nothing || (choice.what == Next::program && die.in_loads)) return;
     Channel& channel = channels_[die.channel];
     die.startable = now;
+    die.choice = choice;
     if (choice.what == Next::program) {
       channel.loads.push_back(id.value);
       die.in_loads = true;
@@ -176,9 +179,16 @@ void ArrayModel::watch(DieId id, Time now) {
 
 void ArrayModel::wake_die(Time now, std::uint64_t die) {
   const DieId id{static_cast<std::uint16_t>(die)};
-  dies_[id].woken &= static_cast<std::uint8_t>(~free_planes(dies_[id], now));
-  offer(id, now);
+  release(id, now);
   ask(dies_[id].channel, now);
+}
+
+/// Planes of the die have become free.
+void ArrayModel::release(DieId id, Time now) {
+  Die& die = dies_[id];
+  die.woken &= static_cast<std::uint8_t>(~free_planes(die, now));
+  die.choice = {};
+  offer(id, now);
 }
 
 // ---- answers

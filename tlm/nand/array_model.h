@@ -78,11 +78,6 @@ class ArrayModel {
   void finish(Time now);
 
  private:
-  enum class Next : std::uint8_t { nothing, read, program, erase };
-  struct Choice {
-    Next what = Next::nothing;
-    std::uint32_t entry = no_entry, before = no_entry;
-  };
   std::uint32_t take(Op& op, Time now);
   void give_back(std::uint32_t entry);
   void push(EntryList& list, std::uint32_t entry);
@@ -96,6 +91,7 @@ class ArrayModel {
   void ask(ChannelId channel, Time now);
   void grant(ChannelId channel, Time now);
   void grant_one(ChannelId channel, Time now, std::uint32_t& freed);
+  void release(DieId die, Time now);
   void wake_die(Time now, std::uint64_t die);
   void wake_channel(Time now, std::uint64_t channel, std::uint64_t die);
 

@@ -66,6 +66,13 @@ struct Link {
   std::uint32_t mask;
 };
 
+/// What a die would begin next.
+enum class Next : std::uint8_t { nothing, read, program, erase };
+struct Choice {
+  Next what = Next::nothing;
+  std::uint32_t entry = no_entry, before = no_entry;
+};
+
 struct EntryList {
   std::uint32_t head = no_entry, tail = no_entry;
   std::uint32_t size = 0;
@@ -105,7 +112,10 @@ struct Die {
   std::uint32_t erase_passed = 0;
   std::uint32_t loading = no_entry;           ///< the program whose data goes in
   std::uint32_t loaded = 0;                   ///< its pages so far
+  std::uint8_t wanted = 0;                    ///< planes that waiting reads touch
+  std::uint8_t held = 0;                      ///< planes of reads whose data-out has not begun, or of a program's data-in
   std::uint8_t woken = 0;                     ///< planes whose end will be looked at: an action is posted
+  Choice choice;                              ///< as of the last offer; `nothing` once that may have changed
   bool in_commands = false;                   ///< this die waits for the channel to give a read or erase command
   bool in_loads = false;                      ///< ... or program data
   ChannelId channel{};

@@ -117,17 +117,17 @@ void Crossing::depart(Hop& hop) {
   hop.sent_on = &q;
 }
 
-void Crossing::started(Burst& burst, Time now) {
+void Crossing::started(Burst& burst, Time at) {
   Hop& hop = static_cast<Hop&>(burst);
   if (hop.kind == Kind::completion) {
     Transfer& t = transfer_of(*hop.asked);
-    t.journey.mark(Stage::link_wait, now);
+    t.journey.mark(Stage::link_wait, at);
     t.journey.mark(Stage::link, hop.out.first);
     t.stream = hop.out;
     return;
   }
   depart(hop);
-  if (hop.kind == Kind::posted) hop.from->in.accept(*hop.asked, now);
+  if (hop.kind == Kind::posted) hop.from->in.accept(*hop.asked, at);
 }
 
 void Crossing::delivered(Burst& burst, Time now) {

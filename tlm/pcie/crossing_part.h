@@ -44,7 +44,7 @@ class Crossing {
 
   void check(Laws& laws, Time now) const;
   void explain(Stall& stall) const;
-  void finish() { link.finish(); }
+  void finish(Time now) { link.finish(now); }
 
   Link link;
 
@@ -72,7 +72,7 @@ class Crossing {
   void arrived(Side& side, Payload& payload, Time now);
   static Hop& hop_of(Payload& payload);
   void depart(Hop& hop);
-  void started(Burst& burst, Time now);
+  void started(Burst& burst, Time at);
   void delivered(Burst& burst, Time now);
   void sent(Burst& burst, Time now);
   void accepted(Payload& payload, Time now);

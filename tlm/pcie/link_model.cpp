@@ -18,8 +18,9 @@ void Direction::offer(Burst& b, Time now) {
   b.offered = now;
   flow_.enter(now);
   offered_bytes_ += b.load.data.count;
-  if (queue_.empty() && !starting_ && server_.free_at() <= now && room(b)) {
-    start(b, now);
+  // Nobody waits for the start of a read or a completion, and nothing can overtake it: it is booked ahead, which saves an event.
+  if (queue_.empty() && !starting_ && (b.kind != Kind::posted || server_.free_at() <= now) && room(b)) {
+    start(b, std::max(now, server_.free_at()));
     arm();  // for those that came while it started
     return;
   }
@@ -57,12 +58,12 @@ bool Direction::room(const Burst& b) const {
   return (c.data == 0 || held.data + b.load.data.count <= c.data) && held.headers + b.load.tlps <= c.headers;
 }
 
-void Direction::start(Burst& b, Time now) {
+void Direction::start(Burst& b, Time at) {
   const Duration takes = pace(b);
-  const Window window = server_.serve(Stream{now, b.in.last}, takes, b.piece);
-  b.start = now;
+  const Window window = server_.serve(Stream{at, b.in.last}, takes, b.piece);
+  b.start = at;
   b.sent = window.done;
-  b.out = {now + b.piece + latency_, window.done + latency_};
+  b.out = {at + b.piece + latency_, window.done + latency_};
   if (b.kind != Kind::completion) {
     Held& held = held_[index_of(b.kind)];
     ++held.bursts;
@@ -73,7 +74,7 @@ void Direction::start(Burst& b, Time now) {
   payload += b.load.data;
   wire_bytes += b.load.wire;
   tlps += b.load.tlps;
-  wait += now - b.offered;
+  wait += at - b.offered;
   credit_stall += takes - b.wire;
   busy += b.wire;
   flying_bytes_ += b.load.data.count;
@@ -83,7 +84,7 @@ void Direction::start(Burst& b, Time now) {
   }
   agenda_.post<&Direction::delivered>(b.out.first, this, as_arg(b));
   starting_ = true;
-  events_.started(b, now);
+  events_.started(b, at);
   starting_ = false;
 }
 
@@ -149,7 +150,11 @@ void Direction::check(Laws& laws, Time now) const {
   laws.expect(server_.busy() <= server_.free_at() - Time{}, group_.name() + ": the serialiser was taken twice at once");
 }
 
-void Direction::finish() {
+void Direction::finish(Time now) {
+  // What is booked beyond the end of the run is not busy yet; a run may go on and end again.
+  busy.value += trimmed_;
+  trimmed_ = std::clamp(server_.free_at() - now, Duration{}, busy.value);
+  busy.value -= trimmed_;
   if (flit_) flits.value = ceil_div(wire_bytes.value, flit_tlp_bytes.count);
 }
 
@@ -217,7 +222,7 @@ void Link::complete(Burst& b, Time now) {
   down.offer(b, now);
 }
 
-void Link::down_started(Burst& b, Time now) {
+void Link::down_started(Burst& b, Time at) {
   if (b.tags != 0) {
     if (b.requests > b.tags) {
       const auto loop = static_cast<std::uint64_t>((b.out.first - b.asked).count());
@@ -228,7 +233,7 @@ void Link::down_started(Burst& b, Time now) {
     b.tags = 0;
     if (!tag_queue_.empty()) arm();
   }
-  down_started_(b, now);
+  down_started_(b, at);
 }
 
 void Link::arm() {
@@ -255,9 +260,9 @@ void Link::check(Laws& laws, Time now) const {
   laws.expect(tag_queue_.empty() || tags_.in_use() != 0, "reads wait for tags that nobody holds");
 }
 
-void Link::finish() {
-  up.finish();
-  down.finish();
+void Link::finish(Time now) {
+  up.finish(now);
+  down.finish(now);
 }
 
 }  // namespace flashpath::pcie

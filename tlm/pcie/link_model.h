@@ -84,7 +84,7 @@ class Direction {
  public:
   using Event = Delegate<void(Burst&, Time)>;
   struct Events {
-    Event started;    ///< the serialiser takes the burst; its times are known now
+    Event started;    ///< its times are known; called at its start, for reads and completions it may be earlier (`at` is the start)
     Event delivered;  ///< at out.first
     Event sent;       ///< posted bursts only: the last byte has left
   };
@@ -102,7 +102,7 @@ class Direction {
   std::uint64_t untaken() const { return held_[0].bursts + held_[1].bursts; }
   bool blocked() const { return blocked_since_ != never; }
   void check(Laws& laws, Time now) const;
-  void finish();
+  void finish(Time now);
 
  private:
   struct Held {
@@ -114,7 +114,7 @@ class Direction {
   void measure(Burst& b) const;
   Duration pace(const Burst& b) const;
   bool room(const Burst& b) const;
-  void start(Burst& b, Time now);
+  void start(Burst& b, Time at);
   void pump(Time now);
   void arm();
   void turn(Time now);
@@ -133,6 +133,7 @@ class Direction {
   Held held_[2];  // posted, non-posted
   Time pump_at_ = never;  // an event that will look at the queue
   Time blocked_since_ = never;
+  Duration trimmed_{};
   bool starting_ = false;
 
   stats::Group group_;
@@ -188,12 +189,12 @@ class Link {
 
   std::uint64_t tag_waiting() const { return tag_queue_.size(); }
   void check(Laws& laws, Time now) const;
-  void finish();
+  void finish(Time now);
 
   Direction up, down;
 
  private:
-  void down_started(Burst& burst, Time now);
+  void down_started(Burst& burst, Time at);
   void retry(Time now);
   void arm();
 

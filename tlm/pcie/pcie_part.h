@@ -30,7 +30,7 @@ class ModelLinkPart final : public LinkPart {
   tlm::tlm_initiator_socket<>& to_device() override { return crossing_.to_device(0); }
   void check(Laws& laws, Time now) const override { crossing_.check(laws, now); }
   void explain(Stall& stall) const override { crossing_.explain(stall); }
-  void finish(Time) override { crossing_.finish(); }
+  void finish(Time now) override { crossing_.finish(now); }
   const Link& link() const { return crossing_.link; }
 
  private:
@@ -57,7 +57,7 @@ class ModelSwitchPart final : public SwitchPart {
   tlm::tlm_initiator_socket<>& to_host() override { return crossing_.to_host(); }
   void check(Laws& laws, Time now) const override { crossing_.check(laws, now); }
   void explain(Stall& stall) const override { crossing_.explain(stall); }
-  void finish(Time) override { crossing_.finish(); }
+  void finish(Time now) override { crossing_.finish(now); }
   const Link& uplink() const { return crossing_.link; }
 
  private:

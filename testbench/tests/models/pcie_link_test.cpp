@@ -294,7 +294,7 @@ TEST(PcieLink, CountsTlpsAndFlits) {
   Rig rig{Config{.generation = 6, .mps = 512_B}};
   rig.post(4_KiB);
   rig.agenda.run();
-  rig.link.finish();
+  rig.link.finish(rig.agenda.now());
   EXPECT_EQ(rig.link.up.tlps.value, 8U);
   EXPECT_EQ(rig.link.up.payload.value, 4096U);
   EXPECT_EQ(rig.link.up.wire_bytes.value, 4096U + 8 * 16);
@@ -336,6 +336,17 @@ TEST(PcieLink, RandomTrafficKeepsOrderAndConserves) {
   for (std::size_t i = 1; i < offered.size(); ++i) ASSERT_GE(offered[i]->start, offered[i - 1]->start + offered[i - 1]->wire);
   EXPECT_EQ(rig.downs.size() + offered.size(), 20'000U);
   EXPECT_EQ(rig.laws(), std::vector<std::string>{});
+}
+
+TEST(PcieLink, BusyEndsWithTheRun) {
+  Rig rig{gen5()};
+  for (unsigned i = 0; i < 4; ++i) rig.link.down.offer(rig.make(Kind::completion, 0, 4_KiB, {zero, zero}), zero);
+  rig.agenda.run_until(zero + 100ns);
+  rig.link.finish(zero + 100ns);
+  EXPECT_EQ(rig.link.down.busy.value, 100ns);  // of 4 x 280.313 ns
+  rig.agenda.run();
+  rig.link.finish(zero + 2us);
+  EXPECT_EQ(rig.link.down.busy.value, 4 * 280'313_ps);
 }
 
 TEST(PcieTags, ReturnInAnyOrder) {

@@ -32,7 +32,7 @@ void ControllerModel::execute_admin(Command& c, Time now) {
 void ControllerModel::answer_with(Command& c, std::size_t size, Time now) {
   c.direction = Direction::to_host;
   c.length = size;
-  if (begin_prps(c, now) && c.prps_ready) transfer_control(c, now);
+  begin_prps(c, now);
 }
 
 // ---- queues, §5.4 to §5.7 ----

@@ -35,7 +35,7 @@ void ControllerModel::execute_io(Command& c, Time now) {
       if (!block_range(c, true)) return;
       c.direction = Direction::from_host;
       c.io = true;
-      if (begin_prps(c, now) && c.prps_ready) write(c, now);
+      begin_prps(c, now);
       return;
     case IoOpcode::write_zeroes:
       if (!block_range(c, false)) return;
@@ -48,7 +48,7 @@ void ControllerModel::execute_io(Command& c, Time now) {
       c.direction = Direction::from_host;
       c.length = ((c.sqe.cdw10 & 0xffU) + 1) * sizeof(DsmRange);
       c.data.assign(c.length, 0);
-      if (begin_prps(c, now) && c.prps_ready) transfer_control(c, now);
+      begin_prps(c, now);
       return;
   }
 }
@@ -74,7 +74,7 @@ bool ControllerModel::block_range(Command& c, bool transfers) {
 void ControllerModel::read(Command& c, Time now) {
   c.direction = Direction::to_host;
   c.io = true;
-  if (!begin_prps(c, now)) return;
+  begin_prps(c, now);
   const std::uint64_t step = config_.read_chunk.count;
   for (std::uint64_t at = 0; at < c.length && c.status == Status::success;) {
     const std::uint64_t size = std::min(c.length - at, step - (c.begin + at) % step);

@@ -32,6 +32,7 @@ void ControllerModel::explain(Stall& stall) const {
   std::uint64_t full = 0;
   for (const CompletionQueue& cq : cqs_) full += cq.backlog.size();
   for (const Command* c = newest_; c != nullptr; c = c->older) {
+    if (c->finished) continue;
     if (!c->io) ++other;
     else if (!c->prps_ready) ++prps;
     else if (c->direction == Direction::to_host) ++reads;

@@ -109,6 +109,8 @@ void ControllerModel::write_cc(Cc value, Time now) {
 void ControllerModel::enable(Time now) {
   ++epoch_;
   csts_ = 0;
+  shut_down_ = false;
+  ++shutdowns_;
   const bool valid = cc_.css() == 0 && cc_.ams() == 0 && cc_.mps() >= cap_.mpsmin() && cc_.mps() <= cap_.mpsmax() && (aqa_ & 0xfffU) != 0 &&
                      (aqa_ >> 16U) != 0;
   if (!valid) {

@@ -128,7 +128,7 @@ class ControllerModel {
   void simple_request(Command& command, ftl::RequestKind kind, std::uint64_t begin, std::uint64_t size, Time now);
 
   // nvme_prp.cpp: data pointers
-  bool begin_prps(Command& command, Time now);
+  void begin_prps(Command& command, Time now);
   void describe(Command& command, std::uint64_t address, std::uint64_t length);
   void fetch_list(Command& command, std::uint64_t address, Time now);
   void list_done(DmaRequest& dma, Time now);

@@ -14,12 +14,12 @@ void ControllerModel::describe(Command& c, std::uint64_t address, std::uint64_t 
   c.described += length;
 }
 
-/// Reads the two pointers. False: the command has failed. Otherwise the whole is known now or after a list was fetched.
-bool ControllerModel::begin_prps(Command& c, Time now) {
+/// Reads the two pointers. The command fails, or prps_complete() follows: now, or when the list has been fetched.
+void ControllerModel::begin_prps(Command& c, Time now) {
   const std::uint64_t page = page_.count;
   if (c.sqe.prp1 % 4 != 0) {
     fail(c, Status::prp_offset_invalid);
-    return false;
+    return;
   }
   const std::uint64_t in_page = c.sqe.prp1 % page;
   const std::uint64_t first = std::min(c.length, page - in_page);
@@ -27,16 +27,15 @@ bool ControllerModel::begin_prps(Command& c, Time now) {
   const bool is_list = rest > page;
   if (rest != 0 && (is_list ? c.sqe.prp2 % 8 : c.sqe.prp2 % page) != 0) {
     fail(c, Status::prp_offset_invalid);
-    return false;
+    return;
   }
   describe(c, c.sqe.prp1, first);
   if (is_list) {
     fetch_list(c, c.sqe.prp2, now);
-    return true;
+    return;
   }
   if (rest != 0) describe(c, c.sqe.prp2, rest);
-  c.prps_ready = true;
-  return true;
+  prps_complete(c, now);
 }
 
 void ControllerModel::fetch_list(Command& c, std::uint64_t address, Time now) {

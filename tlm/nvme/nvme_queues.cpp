@@ -143,7 +143,7 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   c.sq = sq;
   c.cq = sqs_[sq].cq;
   c.admin = sq == 0;
-  c.abandoned = c.io = c.prps_ready = c.more_chunks = c.ended = false;
+  c.abandoned = c.io = c.prps_ready = c.finished = c.ended = false;
   c.direction = Direction::none;
   c.status = Status::success;
   c.result = 0;
@@ -193,6 +193,7 @@ void ControllerModel::release(Command& command, Time now) {
     return;
   }
   command.pending = 1;
+  command.finished = true;
   const Time end = std::max(now, command.data_end);
   agenda_.post<&ControllerModel::complete>(end + config_.completion_latency, this, reinterpret_cast<std::uint64_t>(&command));
 }

@@ -113,8 +113,8 @@ struct Command {
   bool io = false;         ///< a user's read or write: its data is bulk
   Direction direction = Direction::none;
   bool prps_ready = false;
-  bool more_chunks = false;   ///< write data not yet requested
-  bool ended = false;         ///< status is final, a completion is due
+  bool finished = false;      ///< nothing is under way any more, a completion is due
+  bool ended = false;         ///< its completion entry has left
   Status status = Status::success;
   std::uint32_t result = 0;   ///< completion dword 0
   std::uint32_t pending = 0;

@@ -191,9 +191,9 @@ void IoJobs::completed(CoreContext& ctx, const Completed& completed) {
 }
 
 void IoJobs::end_if_done(Job& job, Time now) {
-  const bool over = job.issued >= job.limit || now >= job.end || (job.group->spec.rate_iops != 0 && !job.timer && job.end != never);
+  const std::uint64_t rate = job.group->spec.rate_iops;
+  const bool over = job.issued >= job.limit || now >= job.end || (rate != 0 && job.start + seconds_ratio(job.issued, rate) >= job.end);
   if (job.ended || !over || job.free.size() != job.slots.size()) return;
-  if (job.issued < job.limit && now < job.end && job.start + seconds_ratio(job.issued, job.group->spec.rate_iops) < job.end) return;
   job.ended = true;
   staging_.give(job.frames, now);
   if (--running_ == 0 && done_) done_(now);

@@ -69,11 +69,11 @@ class IoJobs {
     bool write = false;
   };
   struct Job {
-    explicit Job(std::uint64_t seed, std::uint32_t number) : random{seed, "io_jobs"}, number{number} { for (std::uint32_t i = 0; i < number; ++i) key = mix64(key + i + 1); random = Random{seed ^ key, "io_jobs"}; }
-    Group* group = nullptr;
+    Job(std::uint64_t seed, std::uint32_t n) : number{n}, key{mix64(n + 1ULL)}, random{seed ^ key, "io_jobs"} {}
+    std::uint32_t number;
+    std::uint64_t key;
     Random random;
-    std::uint32_t number = 0;
-    std::uint64_t key = 0;
+    Group* group = nullptr;
     std::uint32_t core = 0;
     std::vector<std::uint32_t> drives;
     std::uint64_t lba_blocks = 0;      // logical blocks per command

@@ -36,7 +36,7 @@ struct Command {
   std::uint64_t lba = 0;
   std::uint32_t blocks = 0;
   std::uint64_t buffer = 0;
-  Done done;
+  Done done{};
   std::uint64_t tag = 0;
 };
 

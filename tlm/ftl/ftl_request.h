@@ -34,6 +34,8 @@ struct Request {
   std::uint64_t tag = 0;
   std::uint64_t tag2 = 0;
   void* owner = nullptr;
+
+  void* carrier = nullptr;  ///< the FTL's own while the request is with it (its payload)
 };
 
 }  // namespace flashpath::ftl

@@ -76,6 +76,7 @@ void Mapping::drop(Entry e) {
 void Mapping::assign(std::uint64_t unit, std::uint64_t count, Position position) {
   const std::uint64_t region = unit / region_units_;
   const std::uint64_t in = unit - region * region_units_;
+  if (position == nowhere && !identity_ && !chunks_[region / chunk_regions]) return;
   Entry& e = touch(region);
   if (count == region_units_) {
     drop(e);

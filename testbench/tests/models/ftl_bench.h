@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small drive for FTL tests: the model, and flash of constant times below it that keeps bytes and checks the order of use.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/agenda.h"
+#include "ftl/ftl_model.h"
+
+namespace flashpath::ftl::test {
+
+/// Every die does programs and erases one after the other; reads take t_r whatever else goes on.
+class FakeFlash {
+ public:
+  FakeFlash(Agenda& agenda, const Geometry& g) : g{g}, agenda_{agenda}, free_at_(g.dies), next_(std::size_t{g.dies} * g.blocks_per_plane) {}
+  Delegate<void(nand::Op&, Time)> answered;
+
+  void submit(nand::Op& op, Time now) {
+    ops.push_back({op, now});
+    if (ops.size() > keep) ops.pop_front();
+    auto& next = next_[std::size_t{op.die.value} * g.blocks_per_plane + op.block.value];
+    Time end{};
+    if (op.kind == nand::OpKind::read) {
+      EXPECT_LT(op.page.value / g.bits_per_cell, next) << "a read of a wordline that was not programmed";
+      EXPECT_LE(op.offset.count + op.size.count, op.planes * g.page.count);
+      EXPECT_LE(op.plane + op.planes, g.planes);
+      end = now + t_r;
+    } else {
+      if (op.kind == nand::OpKind::program) {
+        EXPECT_EQ(op.page.value, next * g.bits_per_cell) << "wordlines out of order";
+        ++next;
+        if (op.data != nullptr) {
+          auto& bytes = store_[key(op, op.page.value / g.bits_per_cell)];
+          bytes.assign(op.data, op.data + op.size.count);
+        }
+      } else {
+        next = 0;
+      }
+      auto& free = free_at_[op.die.value];
+      free = std::max(free, now) + (op.kind == nand::OpKind::program ? t_prog : t_bers);
+      end = free;
+    }
+    agenda_.post<&FakeFlash::done>(end, this, reinterpret_cast<std::uint64_t>(&op));
+  }
+
+  struct Seen {
+    nand::Op op;
+    Time at;
+  };
+  Geometry g;
+  std::deque<Seen> ops;
+  std::size_t keep = 100;
+  Duration t_r = 40us, t_prog = 600us, t_bers = 3ms;
+  Duration stream = 5us;  ///< between a read's first and last byte
+
+ private:
+  std::uint64_t key(const nand::Op& op, std::uint64_t wordline) const {
+    return (std::uint64_t{op.die.value} * g.blocks_per_plane + op.block.value) * g.wordlines_per_block + wordline;
+  }
+  void done(Time now, std::uint64_t arg) {
+    nand::Op& op = *reinterpret_cast<nand::Op*>(arg);
+    op.stream = {now, now};
+    if (op.kind == nand::OpKind::read) {
+      op.stream.last = now + stream;
+      op.journey.mark(Stage::sense, now);
+      if (op.data != nullptr) {
+        const auto& bytes = store_[key(op, op.page.value / g.bits_per_cell)];
+        const std::uint64_t from = op.page.value % g.bits_per_cell * g.stripe().count + op.plane * g.page.count + op.offset.count;
+        if (bytes.size() < from + op.size.count) ADD_FAILURE() << "a read of bytes that are not there";
+        else std::memcpy(op.data, bytes.data() + from, op.size.count);
+      }
+    }
+    answered(op, now);
+  }
+  Agenda& agenda_;
+  std::vector<Time> free_at_;
+  std::vector<std::uint32_t> next_;
+  std::map<std::uint64_t, std::vector<unsigned char>> store_;
+};
+
+/// 4 dies of 2 planes x 4 KiB pages x 3 bits: stripe 8 KiB, program unit 24 KiB, superblock 24 KiB x 4 dies x 8 wordlines = 768 KiB.
+inline Geometry small_geometry() {
+  return {.channels = 2, .dies = 4, .planes = 2, .blocks_per_plane = 40, .wordlines_per_block = 8, .bits_per_cell = 3, .page = 4_KiB};
+}
+
+inline Config small_config() {
+  Config c;
+  c.capacity = 24_MiB;
+  c.write_buffer = 256_KiB;
+  c.gc_low = 3;
+  c.gc_high = 4;
+  c.gc_moves = 16;
+  c.gc_moves_urgent = 64;
+  return c;
+}
+
+struct Drive {
+  explicit Drive(const Config& c = small_config(), const Geometry& g = small_geometry(), bool data = false)
+      : flash{agenda, g},
+        model{agenda, c, g, data, Delegate<void(nand::Op&, Time)>::to<&FakeFlash::submit>(&flash), FtlModel::Event::to<&Drive::on_accepted>(this),
+              FtlModel::Event::to<&Drive::on_answered>(this)} {
+    flash.answered = Delegate<void(nand::Op&, Time)>::to<&FtlModel::flash_answered>(&model);
+  }
+  struct Io {
+    Request request;
+    Time accepted = never, answered = never;
+    std::vector<unsigned char> bytes;
+  };
+  Io& submit(RequestKind kind, std::uint64_t address, std::uint64_t size, std::uint16_t stream = 0) {
+    ios.push_back(std::make_unique<Io>());
+    Io& io = *ios.back();
+    start(io, kind, address, size, stream);
+    return io;
+  }
+  void start(Io& io, RequestKind kind, std::uint64_t address, std::uint64_t size, std::uint16_t stream = 0) {
+    io.request = {};
+    io.request.kind = kind;
+    io.request.address = {address};
+    io.request.size = {size};
+    io.request.stream_id = stream;
+    io.request.data = io.bytes.empty() ? nullptr : io.bytes.data();
+    io.request.owner = &io;
+    io.request.journey = Journey{agenda.now()};
+    io.accepted = io.answered = never;
+    model.submit(io.request, agenda.now());
+  }
+  /// Submits and runs until the answer.
+  Io& run(RequestKind kind, std::uint64_t address, std::uint64_t size) {
+    Io& io = submit(kind, address, size);
+    while (io.answered == never && !agenda.empty()) agenda.step();
+    EXPECT_NE(io.answered, never);
+    return io;
+  }
+  void on_accepted(Request& r, Time now) { static_cast<Io*>(r.owner)->accepted = now; }
+  void on_answered(Request& r, Time now) {
+    Io& io = *static_cast<Io*>(r.owner);
+    io.answered = now;
+    EXPECT_EQ(r.journey.sum(), r.journey.total());
+    if (hook) hook(io, now);
+  }
+  void expect_laws() {
+    Laws laws;
+    model.check(laws, agenda.now());
+    for (const auto& b : laws.broken()) ADD_FAILURE() << b;
+  }
+  Agenda agenda;
+  FakeFlash flash;
+  FtlModel model;
+  std::vector<std::unique_ptr<Io>> ios;
+  Delegate<void(Io&, Time)> hook;
+};
+
+}  // namespace flashpath::ftl::test

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ftl/ftl_model.h"
+
+#include <algorithm>
+
+namespace flashpath::ftl {
+
+FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted, Event answered)
+    : agenda_{agenda}, config_{config}, layout_{geometry, config.mapping_unit}, data_mode_{data_mode}, issue_flash_{issue_flash}, accepted_{accepted},
+      answered_{answered},
+      mapping_{config.capacity / config.mapping_unit, config.mapping_unit, config.precondition == Precondition::sequential},
+      unit_{config.mapping_unit.count}, superblocks_(layout_.superblocks()), streams_(config.write_streams + 1U), erases_left_(layout_.superblocks()) {
+  UserErrors errors;
+  config_.check("ftl", errors);
+  config_.check("ftl", geometry, errors);
+  errors.raise_if_any();
+  free_ = layout_.superblocks();
+  if (config_.precondition == Precondition::none) return;
+  for (std::uint64_t unit = 0, s = 0; unit < mapping_.units(); unit += layout_.units(), ++s) {
+    Superblock& sb = superblocks_[s];
+    sb.state = SuperblockState::closed;
+    sb.valid = std::min(layout_.units(), mapping_.units() - unit);
+    sb.append(unit, sb.valid);
+    --free_;
+  }
+}
+
+/// Books the look-up unit: 16 neighbouring entries (a cache line of four-byte entries) at a time.
+Time FtlModel::look_up(std::uint64_t units, Duration latency, Time now) {
+  const Duration busy = cycles(ceil_div(std::max<std::uint64_t>(units, 1), 16), config_.lookup_rate);
+  counts_.lookup_busy += busy;
+  return lookup_.serve(now, busy, latency).done;
+}
+
+void FtlModel::submit(Request& request, Time now) {
+  Job& job = jobs_.take();
+  job.request = &request;
+  job.pieces = 0;
+  job.entered = now;
+  job.stream = {now, now};
+  job.done = 0;
+  request.status = RequestStatus::ok;
+  ++counts_.submitted;
+  inside_.enter(now);
+  const bool ranged = request.kind != RequestKind::flush;
+  if (ranged && (request.address > config_.capacity || request.size > config_.capacity - request.address)) request.status = RequestStatus::out_of_range;
+  if (request.kind == RequestKind::read) {
+    const std::uint64_t units = request.status == RequestStatus::ok ? request.size.count / unit_ : 0;
+    agenda_.post<&FtlModel::looked_up>(look_up(units, config_.lookup_latency, now), this, reinterpret_cast<std::uint64_t>(&job));
+    return;
+  }
+  line_.push(job);
+  pump(now);
+}
+
+/// The request leaves; it may be gone when this returns.
+void FtlModel::answer(Job& job, Time now) {
+  Request& request = *job.request;
+  inside_.leave(now, job.entered);
+  ++counts_.answered;
+  jobs_.give(job);
+  answered_(request, now);
+}
+
+/// A write, trim or flush is in the map.
+void FtlModel::answer_later(Time now, std::uint64_t arg) {
+  Job& job = *reinterpret_cast<Job*>(arg);
+  job.request->stream = {now, now};
+  job.request->journey.mark(Stage::map, now);
+  answer(job, now);
+}
+
+nand::Op& FtlModel::take_op(OpOwner kind, void* owner, std::uint64_t tag2) {
+  nand::Op& op = ops_.take();
+  op.tag = static_cast<std::uint64_t>(kind);
+  op.tag2 = tag2;
+  op.owner = owner;
+  op.data = nullptr;
+  op.background = kind == OpOwner::move || kind == OpOwner::erase;
+  return op;
+}
+
+void FtlModel::issue(nand::Op& op, Time now) {
+  op.status = nand::OpStatus::ok;
+  switch (op.kind) {
+    case nand::OpKind::read:
+      ++counts_.flash_reads;
+      counts_.flash_read += op.size.count;
+      ++superblocks_[op.block.value].pins;
+      break;
+    case nand::OpKind::program:
+      ++counts_.flash_programs;
+      counts_.flash_programmed += op.size.count;
+      break;
+    case nand::OpKind::erase: ++counts_.flash_erases; break;
+  }
+  issue_flash_(op, now);
+}
+
+void FtlModel::flash_answered(nand::Op& op, Time now) {
+  if (op.status != nand::OpStatus::ok) {
+    ++counts_.failures;
+    if (op.kind != nand::OpKind::read) {  // onto a spare of equal timing
+      op.status = nand::OpStatus::ok;
+      op.journey = Journey{now};
+      issue_flash_(op, now);
+      return;
+    }
+  }
+  const std::uint32_t superblock = op.block.value;
+  void* const owner = op.owner;
+  switch (static_cast<OpOwner>(op.tag)) {
+    case OpOwner::read:
+      read_answered(op, now);
+      unpin(superblock, now);
+      return;
+    case OpOwner::fill: {
+      Fill& fill = *static_cast<Fill*>(owner);
+      ops_.give(op);
+      if (--fill.pieces == 0) fill_done(fill, now);
+      unpin(superblock, now);
+      return;
+    }
+    case OpOwner::move: {
+      Move& move = *static_cast<Move*>(owner);
+      ops_.give(op);
+      if (--move.pieces == 0) move_done(move, now);
+      unpin(superblock, now);
+      return;
+    }
+    case OpOwner::program: {
+      const auto slot = static_cast<std::uint32_t>(op.tag2);
+      ops_.give(op);
+      program_done(slot, now);
+      return;
+    }
+    case OpOwner::erase:
+      ops_.give(op);
+      erased(superblock, now);
+      return;
+  }
+}
+
+Bytes FtlModel::memory() const {
+  Bytes all = mapping_.memory();
+  for (const Superblock& sb : superblocks_) all += Bytes{sizeof sb + sb.runs.capacity() * sizeof(Run) + sb.slots.capacity() * sizeof(std::uint32_t)};
+  return all;
+}
+
+void FtlModel::check(Laws& laws, Time now) const {
+  laws.equal("requests submitted", counts_.submitted, "answered + in flight", counts_.answered + jobs_.out());
+  laws.equal("bytes of host writes placed", counts_.placed, "programmed + in the buffer", counts_.programmed_host + used_);
+  std::uint64_t valid = 0;
+  std::uint32_t free = 0;
+  for (const Superblock& sb : superblocks_) {
+    valid += sb.valid;
+    if (sb.state == SuperblockState::free) ++free;
+  }
+  laws.equal("valid units of all superblocks", valid, "mapped units", mapping_.mapped());
+  laws.equal("superblocks in state free", free, "counted free", free_);
+  laws.expect(used_ <= config_.write_buffer.count, "the write buffer holds no more than its size");
+  inside_.check(laws, "requests in the FTL", now);
+}
+
+void FtlModel::explain(Stall& stall) const {
+  if (line_.size() != 0) {
+    stall.waits(line_.size(), "writes, trims and flushes", superblock_wait_since_ != never ? "a free superblock" : "room in the write buffer");
+  }
+  if (!flushing_.empty()) stall.waits(flushing_.size(), "flushes", "their programs");
+  if (!read_waits_.empty()) stall.waits(read_waits_.size(), "reads", "the old bytes of a unit being rewritten");
+  std::uint64_t programs = 0;
+  for (const Slot& s : slots_) programs += s.issued ? 1U : 0U;
+  if (programs != 0) stall.waits(programs, "programs", "the flash");
+  if (moving_ != 0) stall.waits(moving_, "moves of garbage collection", "the flash, or a free superblock");
+  if (erasing_ != 0) stall.waits(erasing_, "superblocks", "their erase");
+}
+
+}  // namespace flashpath::ftl

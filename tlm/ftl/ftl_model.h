@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flash translation layer of one drive, as a scheduled model.
+//
+//   read  ▶ [look-up] ─┬▶ unmapped: zeros    write ▶ [FIFO: room in the buffer?] ▶ map, answered ▶ [PU full] ▶ program
+//                      ├▶ still buffered                                                             ▲
+//                      └▶ flash reads, one per stripe touched      garbage collection: read live units, append ─▶ erase
+//
+// Closed forms (L: a look-up unit served in arrival order, 1 / lookup_rate per 16 entries):
+//   read answered    L + lookup_latency, plus the slowest flash read; nothing more if buffered or unmapped
+//   write accepted   as soon as its mapping units fit into the buffer, in order; answered L + write_latency later
+//   sustained write  programs' bytes per second / write amplification; the buffer gives a PU's room back when it is on flash
+//   program units    filled in order of acceptance, PU k on die k % dies: a 64 KiB stripe-aligned read is one operation
+//
+// Garbage collection: starts when free superblocks <= gc_low, ends at gc_high; victim: fewest valid units, lowest number on
+// ties; one victim at a time, its live units are read and appended to a stream of its own. Host streams may not take the
+// last free superblock. Open superblocks are taken least worn first, lowest number on ties. A superblock is erased when no
+// read of it is under way. A wholly invalid one costs no copies.
+//
+// Part of a mapping unit written: the unit is placed at once, its old bytes are read behind the answer; reads and writes of
+// the unit wait for them.
+//
+// Races at one picosecond: calls act in call order; a program that ends gives room to a write that arrives in the same
+// picosecond only if its answer comes first. A read sees every write accepted before its look-up is done. A host write
+// beats a move of the same unit: a move looks again before it appends.
+//
+// Not modelled: map cache misses and map journalling (the map is in DRAM), read disturb and retention refresh, static wear
+// levelling, bad blocks: a failed program or erase is issued again, as onto a spare of equal timing. Bytes of a buffered read
+// are there at once.
+#pragma once
+#include "base/agenda.h"
+#include "base/delegate.h"
+#include "base/laws.h"
+#include "ftl/ftl_config.h"
+#include "ftl/ftl_state.h"
+#include "nand/nand_op.h"
+
+namespace flashpath::ftl {
+
+/// What the model counts; all in bytes unless said otherwise.
+struct Counts {
+  std::uint64_t submitted = 0, answered = 0;  // requests
+  std::uint64_t host_read = 0, host_written = 0;
+  std::uint64_t placed = 0, programmed_host = 0;  // whole mapping units of host writes; those of them that are on flash
+  std::uint64_t flash_read = 0, flash_programmed = 0;
+  std::uint64_t flash_reads = 0, flash_programs = 0, flash_erases = 0;  // operations
+  std::uint64_t gc_moved = 0, gc_victims = 0;                           // gc_victims: superblocks
+  std::uint64_t buffer_hit = 0, unmapped_read = 0;
+  std::uint64_t rewrites = 0;   // partial units
+  std::uint64_t trimmed = 0;    // units
+  std::uint64_t failures = 0;   // flash operations that failed
+  Duration lookup_busy{};
+  Duration buffer_wait{};       // of writes, submission to acceptance
+  Duration superblock_wait{};   // of the first write in line, for a free superblock
+};
+
+class FtlModel {
+ public:
+  using IssueFlash = Delegate<void(nand::Op&, Time)>;
+  using Event = Delegate<void(Request&, Time)>;
+
+  /// The answer to `issue_flash` is flash_answered(). `accepted` is called for writes, trims and flushes only.
+  FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted, Event answered);
+
+  void submit(Request& request, Time now);
+  void flash_answered(nand::Op& op, Time now);
+
+  void check(Laws& laws, Time now) const;
+  void explain(Stall& stall) const;
+
+  const Counts& counts() const { return counts_; }
+  const Layout& layout() const { return layout_; }
+  const Mapping& mapping() const { return mapping_; }
+  const Superblock& superblock(std::uint32_t i) const { return superblocks_[i]; }
+  std::uint32_t free_superblocks() const { return free_; }
+  Bytes buffered() const { return {used_}; }
+  /// Memory of map and reverse information.
+  Bytes memory() const;
+  /// Programmed bytes per byte written by the host; for reports.
+  double write_amplification() const {
+    return counts_.host_written == 0 ? 0.0 : static_cast<double>(counts_.flash_programmed) / static_cast<double>(counts_.host_written);
+  }
+
+ private:
+  enum class OpOwner : std::uint8_t { read, program, fill, move, erase };
+
+  // Requests (ftl_model.cpp)
+  Time look_up(std::uint64_t units, Duration latency, Time now);
+  void answer(Job& job, Time now);
+  void answer_later(Time now, std::uint64_t job);
+  nand::Op& take_op(OpOwner kind, void* owner, std::uint64_t tag2);
+  void issue(nand::Op& op, Time now);
+
+  // Reads (ftl_read.cpp)
+  void looked_up(Time now, std::uint64_t job);
+  std::uint32_t fetch(std::uint64_t address, std::uint64_t size, unsigned char* to, OpOwner kind, void* owner, const Journey& journey, Time now);
+  bool filling(std::uint64_t unit, std::uint64_t count) const;
+  void read_answered(nand::Op& op, Time now);
+
+  // Writes (ftl_write.cpp)
+  void pump(Time now);
+  bool step(Job& job, Time now);
+  bool write_step(Job& job, Time now);
+  void trim(const Request& request);
+  void flush(Job& job, Time now);
+  bool open(WriteStream& stream, bool host);
+  std::uint64_t place(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t count, const unsigned char* from);
+  void append(WriteStream& stream, bool host, std::uint64_t units, const unsigned char* from);
+  std::uint32_t take_slot(std::uint32_t superblock, std::uint32_t pu, bool host);
+  bool rewrite(WriteStream& stream, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from, Time now);
+  void fill_done(Fill& fill, Time now);
+  void seal(WriteStream& stream);
+  void close(WriteStream& stream);
+  void issue_programs(WriteStream& stream, Time now);
+  void program_done(std::uint32_t slot, Time now);
+  void settle(std::uint32_t superblock);
+  void dropped(Position position, std::uint64_t count);
+
+  // Garbage collection (ftl_gc.cpp)
+  void collect(Time now);
+  bool choose_victim();
+  void start_moves(Time now);
+  void move_done(Move& move, Time now);
+  bool finish_move(Move& move, Time now);
+  bool try_erase(Time now);
+  void unpin(std::uint32_t superblock, Time now);
+  void erased(std::uint32_t superblock, Time now);
+
+  Agenda& agenda_;
+  Config config_;
+  Layout layout_;
+  bool data_mode_;
+  IssueFlash issue_flash_;
+  Event accepted_, answered_;
+  Mapping mapping_;
+  std::uint64_t unit_;
+
+  std::vector<Superblock> superblocks_;
+  std::vector<std::vector<std::uint32_t>> spare_slots_;  // cleared arrays for Superblock::slots
+  std::uint32_t free_ = 0;
+  std::vector<WriteStream> streams_;  // the last one is garbage collection's
+  std::vector<Slot> slots_{1};
+  std::vector<std::uint32_t> free_slots_;
+  std::uint64_t used_ = 0;  // of the write buffer
+  std::uint64_t slot_sequence_ = 0;
+  std::uint64_t host_slots_ = 0, gc_slots_ = 0;  // program units in the buffer
+  std::vector<unsigned char> scratch_;
+
+  Server lookup_;
+  Pool<Job> jobs_;
+  Pool<nand::Op> ops_;
+  Pool<Move> moves_;
+  Fifo<Job> line_;                 // writes, trims, flushes not yet accepted
+  std::vector<Job*> flushing_;     // waiting for programs
+  std::vector<Job*> read_waits_;   // for a rewrite's old bytes
+  std::vector<std::unique_ptr<Fill>> fills_;
+  std::size_t active_fills_ = 0;
+  bool pumping_ = false, pump_again_ = false;
+  Time superblock_wait_since_ = never;
+
+  std::uint32_t victim_ = no_superblock;
+  std::size_t victim_run_ = 0;
+  std::uint64_t victim_in_run_ = 0;
+  std::uint64_t victim_index_ = 0;
+  std::uint32_t moving_ = 0;
+  std::vector<Move*> move_waits_;  // read, but nowhere to append
+  std::uint32_t erasing_ = 0;
+  std::vector<std::uint32_t> erases_left_;
+  bool collecting_ = false;
+
+  Counts counts_;
+  Flow inside_;
+};
+
+}  // namespace flashpath::ftl

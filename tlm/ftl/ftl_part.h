@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flash translation layer behind its sockets: reads and writes from the NVMe controller, operations to the flash array.
+#pragma once
+#include "ftl/ftl_command.h"
+#include "ftl/ftl_model.h"
+#include "kernel/initiator_port.h"
+#include "kernel/part.h"
+#include "kernel/split_port.h"
+#include "nand/flash_command.h"
+
+namespace flashpath::ftl {
+
+/// What every FTL looks like from outside. Payloads carry an FtlCommand; its request's status, stream and journey are the
+/// answer, also where the TLM response is an error (TLM_ADDRESS_ERROR_RESPONSE out of range, else TLM_GENERIC_ERROR_RESPONSE).
+class Ftl : public Part {
+ public:
+  using Part::Part;
+  virtual tlm_utils::simple_target_socket<SplitPort>& in_read() = 0;   ///< reads: never held back
+  virtual tlm_utils::simple_target_socket<SplitPort>& in_write() = 0;  ///< writes, trims, flushes: END_REQ when accepted
+  virtual tlm_utils::simple_initiator_socket<InitiatorPort>& flash() = 0;
+  virtual Bytes capacity() const = 0;
+};
+
+/// The FTL as a scheduled model.
+class ModelFtl final : public Ftl {
+ public:
+  /// Throws UserErrors when configuration and geometry do not go together.
+  ModelFtl(const sc_core::sc_module_name& name, Environment& environment, const Config& config, const Geometry& geometry);
+
+  tlm_utils::simple_target_socket<SplitPort>& in_read() override { return read_port_.socket; }
+  tlm_utils::simple_target_socket<SplitPort>& in_write() override { return write_port_.socket; }
+  tlm_utils::simple_initiator_socket<InitiatorPort>& flash() override { return flash_port_.socket; }
+  Bytes capacity() const override { return capacity_; }
+  const FtlModel& model() const { return model_; }
+
+  void check(Laws& laws, Time now) const override;
+  void explain(Stall& stall) const override;
+  void finish(Time) override;
+
+ private:
+  void arrived(Payload& payload, Time now);
+  void accepted(Request& request, Time now);
+  void answered(Request& request, Time now);
+  void issue(nand::Op& op, Time now);
+  void flash_responded(Payload& payload, Time now);
+
+  SplitPort read_port_, write_port_;
+  InitiatorPort flash_port_;
+  PayloadPool<nand::FlashCommand> pool_;
+  Bytes capacity_;
+  FtlModel model_;
+
+  using U = stats::Unit;
+  stats::Counter host_read_{stats, "host_read", U::byte, "answered from flash, buffer or as zeros"};
+  stats::Counter host_written_{stats, "host_written", U::byte, "accepted into the write buffer"};
+  stats::Counter flash_read_{stats, "flash_read", U::byte, "asked of the flash"};
+  stats::Counter flash_programmed_{stats, "flash_programmed", U::byte, "given to the flash; / host_written: write amplification"};
+  stats::Counter flash_reads_{stats, "flash_reads", U::count, "read operations"};
+  stats::Counter flash_programs_{stats, "flash_programs", U::count, "program operations"};
+  stats::Counter flash_erases_{stats, "flash_erases", U::count, "erase operations"};
+  stats::Counter gc_moved_{stats, "gc_moved", U::byte, "copied by garbage collection"};
+  stats::Counter gc_victims_{stats, "gc_victims", U::count, "superblocks collected"};
+  stats::Counter buffer_hit_{stats, "buffer_hit", U::byte, "read from the write buffer"};
+  stats::Counter unmapped_read_{stats, "unmapped_read", U::byte, "read as zeros"};
+  stats::Counter rewrites_{stats, "rewrites", U::count, "mapping units written in part"};
+  stats::Counter trimmed_{stats, "trimmed", U::count, "mapping units deallocated"};
+  stats::Counter failures_{stats, "failures", U::count, "flash operations that failed"};
+  stats::Counter free_superblocks_{stats, "free_superblocks", U::count, "at the end"};
+  stats::Counter map_bytes_{stats, "map_memory", U::byte, "host memory of map and reverse information, at the end"};
+  stats::Counter buffer_wait_{stats, "buffer_wait", U::picosecond, "writes, until there was room in the buffer, summed"};
+  stats::Counter superblock_wait_{stats, "superblock_wait", U::picosecond, "the first write in line, for a free superblock"};
+  stats::Busy lookup_{stats, "lookup", 1, "map look-up unit"};
+};
+
+}  // namespace flashpath::ftl

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the FTL keeps: superblocks, program units in the write buffer, and requests under way.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "ftl/ftl_request.h"
+#include "ftl/mapping.h"
+
+namespace flashpath::ftl {
+
+inline constexpr std::uint32_t no_superblock = 0xffffffffU;
+
+/// Which mapping units were written where, in position order: enough to find the live ones by asking the map.
+struct Run {
+  static constexpr std::uint64_t hole = (std::uint64_t{1} << 40U) - 1;  ///< padding
+  std::uint64_t bits;                                                   // first unit: 40, count: 24
+  Run(std::uint64_t first, std::uint64_t count) : bits{first | count << 40U} {}
+  std::uint64_t first() const { return bits & hole; }
+  std::uint64_t count() const { return bits >> 40U; }
+};
+
+enum class SuperblockState : std::uint8_t { free, open, closing, closed, collecting, erasing };
+
+struct Superblock {
+  SuperblockState state = SuperblockState::free;
+  std::uint32_t erases = 0;
+  std::uint32_t pins = 0;      ///< flash reads under way; not erased before they are back
+  std::uint32_t programs = 0;  ///< program units in the buffer
+  std::uint64_t valid = 0;     ///< units whose newest version is here
+  std::vector<Run> runs;
+  std::vector<std::uint32_t> slots;  ///< by program unit, while open or closing: its slot in the buffer, 0: on flash
+
+  void append(std::uint64_t unit, std::uint64_t count) {
+    constexpr std::uint64_t most = (std::uint64_t{1} << 24U) - 1;
+    if (!runs.empty() && unit != Run::hole && runs.back().first() + runs.back().count() == unit && runs.back().count() + count <= most) {
+      runs.back() = Run{runs.back().first(), runs.back().count() + count};
+    } else {
+      for (; count > most; count -= most) {
+        runs.emplace_back(unit, most);
+        if (unit != Run::hole) unit += most;
+      }
+      runs.emplace_back(unit, count);
+    }
+  }
+};
+
+/// A program unit in the write buffer.
+struct Slot {
+  std::uint32_t superblock = no_superblock;
+  std::uint32_t pu = 0;
+  std::uint32_t fills = 0;       ///< rewrites whose old bytes are still to come
+  bool issued = false;
+  bool host = false;             ///< of a host stream
+  std::uint64_t host_bytes = 0;  ///< of the buffer's room
+  std::uint64_t sequence = 0;
+  std::unique_ptr<unsigned char[]> data;  ///< data mode
+};
+
+/// Writers append here: one per placement handle, and one for garbage collection.
+struct WriteStream {
+  std::uint32_t superblock = no_superblock;
+  std::uint64_t next = 0;                ///< unit within the superblock
+  std::uint32_t slot = 0;                ///< the program unit being filled, 0: none
+  std::vector<std::uint32_t> waiting;    ///< sealed, not yet issued, in order
+  std::size_t waiting_head = 0;
+};
+
+/// A request of the host on its way.
+struct Job {
+  Request* request = nullptr;
+  std::uint32_t pieces = 0;
+  Time entered{};
+  Stream stream{};
+  Journey journey{};
+  std::uint64_t done = 0;  ///< write: units placed; flush: slots to wait for
+  std::uint64_t sequence = 0;
+  Job* next = nullptr;
+};
+
+/// A rewrite of part of a mapping unit: the rest comes from the unit's old place.
+struct Fill {
+  std::uint64_t unit = 0;
+  Position position = 0;
+  std::uint64_t begin = 0, end = 0;  ///< new bytes within the unit
+  std::uint32_t pieces = 0;
+  bool active = false;
+  std::vector<unsigned char> old;
+};
+
+/// A live extent on its way out of a victim.
+struct Move {
+  std::uint64_t unit = 0;
+  Position position = 0;
+  std::uint64_t count = 0;
+  std::uint64_t placed = 0;
+  std::uint32_t victim = 0;
+  std::uint32_t pieces = 0;
+  std::vector<unsigned char> bytes;
+};
+
+/// Objects of one kind, recycled, with stable addresses.
+template <class T>
+class Pool {
+ public:
+  T& take() {
+    if (free_.empty()) {
+      items_.push_back(std::make_unique<T>());
+      return *items_.back();
+    }
+    T& item = *free_.back();
+    free_.pop_back();
+    return item;
+  }
+  void give(T& item) { free_.push_back(&item); }
+  std::size_t out() const { return items_.size() - free_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<T>> items_;
+  std::vector<T*> free_;
+};
+
+/// First in, first out, linked through T::next.
+template <class T>
+class Fifo {
+ public:
+  void push(T& item) {
+    item.next = nullptr;
+    (head_ == nullptr ? head_ : tail_->next) = &item;
+    tail_ = &item;
+    ++size_;
+  }
+  T* front() const { return head_; }
+  T& pop() {
+    T& item = *head_;
+    head_ = item.next;
+    --size_;
+    return item;
+  }
+  std::size_t size() const { return size_; }
+
+ private:
+  T* head_ = nullptr;
+  T* tail_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace flashpath::ftl

@@ -92,6 +92,39 @@ TEST(NandSchedule, AReadAtTheMomentTheDieEndsStillOvertakesAndOnePicosecondLater
   }
 }
 
+TEST(NandSchedule, WhatArrivesLastInAPicosecondIsStillSeenByItsDecision) {
+  ArrayUnderTest t{plain_config()};
+  const Time end = Time{} + 1300ns + 12 * page_out + 1ms;
+  t.program(Time{}, 0, 0);
+  TestOp& waiting = t.program(Time{}, 0, 1);
+  t.agenda.run_until(end - 1_ps);
+  TestOp& r = t.read(end, 0, 0);  // posted after everything else of that moment
+  t.run();
+  EXPECT_LT(r.order, waiting.order);
+}
+
+TEST(NandSchedule, DataThatIsReadyNowGoesBeforeACommandThatComesNow) {
+  ArrayUnderTest t{plain_config()};
+  TestOp& b = t.read(Time{} + 31us, 1, 0);  // posted first
+  TestOp& a = t.read(Time{}, 0, 0);         // sensed at 31 us, on an idle channel
+  t.run();
+  EXPECT_EQ(a.op.stream.last, Time{} + 32us + page_out);
+  EXPECT_EQ(b.op.journey[Stage::channel_wait], 1us + page_out);
+}
+
+TEST(NandSchedule, EachWaitingProgramHasItsOwnBound) {
+  Config c = plain_config();
+  c.die_overtakes = 2;
+  ArrayUnderTest t{c};
+  t.read(Time{}, 0, 0, 4_KiB);
+  TestOp& first = t.program(Time{} + 1ns, 0, 0);
+  TestOp& second = t.program(Time{} + 1ns, 0, 1);
+  for (int i = 0; i < 10; ++i) t.read(Time{} + 2ns, 0, 0, 4_KiB);
+  t.run();
+  EXPECT_EQ(first.order, 3U);
+  EXPECT_EQ(second.order, 6U);
+}
+
 TEST(NandSchedule, NothingWaitsForeverBehindReads) {
   for (const bool erase : {false, true}) {
     for (const std::uint32_t bound : {0U, 1U, 5U}) {
@@ -170,6 +203,18 @@ TEST(NandSchedule, WithScaTheDataBusHasNoGapsAndCommandsQueueOnTheirs) {
   EXPECT_EQ(a.op.stream.last, Time{} + 32'100ns + 2 * page_out);  // its second plane's command under its first plane's data
   EXPECT_EQ(b.op.stream.last, a.op.stream.last + page_out);
   EXPECT_EQ(b.op.journey[Stage::channel_wait] + b.op.journey[Stage::die_wait], 1100ns + (a.op.stream.last - (Time{} + 33'100ns)));
+}
+
+TEST(NandSchedule, WithScaFurtherPlanesOccupyTheCommandBus) {
+  Config c = plain_config();
+  c.sca = true;
+  ArrayUnderTest t{c};
+  t.read(Time{}, 0, 0, 64_KiB, 4);                 // data from 32.3 us on; commands of planes 1-3 until 35.3 us
+  TestOp& b = t.read(Time{} + 33us, 1, 0);
+  t.run();
+  const Time free = Time{} + 32'300ns + 4 * page_out;
+  EXPECT_EQ(t.model.statistics().die_wait.max(), 2'300ns);  // submission to first command cycle
+  EXPECT_EQ(b.op.journey[Stage::channel_wait], 2'300ns + (free - (Time{} + 35'300ns + 32us)));
 }
 
 TEST(NandSchedule, CommandsGoBeforeDataOutGoesBeforeDataIn) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -44,7 +45,10 @@ struct Rig {
     link.read(b, at);
     return b;
   }
-  void started(Burst& b, Time) { starts.push_back(&b); }
+  void started(Burst& b, Time at) {
+    starts.push_back(&b);
+    if (Burst* const next = std::exchange(offer_next, nullptr); next != nullptr) link.up.offer(*next, at);  // as a device that hears of END_REQ
+  }
   void sent(Burst& b, Time now) { EXPECT_EQ(b.sent, now); ++sent_count; }
   void up_delivered(Burst& b, Time now) {
     EXPECT_EQ(b.out.first, now);
@@ -76,6 +80,7 @@ struct Rig {
   bool takes = true;
   Duration host = 300ns;
   int sent_count = 0;
+  Burst* offer_next = nullptr;
   std::vector<std::unique_ptr<Burst>> all;
   std::vector<Burst*> starts, ups, downs;
 };
@@ -347,6 +352,36 @@ TEST(PcieLink, BusyEndsWithTheRun) {
   rig.agenda.run();
   rig.link.finish(zero + 2us);
   EXPECT_EQ(rig.link.down.busy.value, 4 * 280'313_ps);
+}
+
+TEST(PcieLink, OfferedWhileAnotherStarts) {
+  Rig rig{gen5()};
+  Burst& first = rig.make(Kind::posted, 0, 4_KiB, {zero, zero + 1us});  // sent long after the serialiser is free again
+  rig.offer_next = &rig.make(Kind::posted, 4096, 4_KiB, {zero, zero});
+  Burst& second = *rig.offer_next;
+  rig.link.up.offer(first, zero);
+  rig.agenda.run();
+  EXPECT_EQ(second.start, zero + 284'375_ps);
+}
+
+TEST(PcieLink, DataCreditsCountInUnitsOf16Bytes) {
+  Config c = gen5();
+  c.credit_round_trip = 400ns;
+  c.posted_data = 128_B;  // 8 units per 400 ns
+  Rig rig{c};
+  for (unsigned i = 0; i < 64; ++i) rig.post(8_B);
+  rig.agenda.run();
+  for (unsigned i = 0; i < 64; ++i) EXPECT_EQ(rig.ups[i]->start, zero + i * 50ns);
+}
+
+TEST(PcieLink, SmallReadDoesNotPassOneThatWaitsForTags) {
+  Rig rig{gen5(), 8};
+  rig.read(3_KiB, zero);                    // 6 tags
+  Burst& large = rig.read(2_KiB, zero);     // 4: must wait
+  Burst& small = rig.read(512_B, zero);     // 1 would fit, but waits its turn
+  rig.agenda.run();
+  EXPECT_EQ(large.asked, rig.downs[0]->out.last);
+  EXPECT_EQ(small.asked, large.asked + 6'094_ps);  // 4 requests of 24 B
 }
 
 TEST(PcieTags, ReturnInAnyOrder) {

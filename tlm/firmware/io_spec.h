@@ -17,7 +17,7 @@ constexpr bool writes(Rw rw) { return rw != Rw::read && rw != Rw::randread; }
 /// As fio's options of the same names. A job runs for `ramp` + `runtime` and starts over as often as needed (time_based); without
 /// a runtime it ends when it has moved `size` bytes, or made `number_ios`.
 struct JobSpec {
-  std::string name = "job";
+  std::string name{"job"};
   Rw rw = Rw::randread;
   std::uint32_t rwmixread = 50;   ///< percent
   Bytes bs = 4_KiB;
@@ -33,7 +33,7 @@ struct JobSpec {
   std::uint64_t seed = 1;
   bool norandommap = false;       ///< false: every block once per pass, in random order; true: independent draws
   bool verify = false;            ///< data mode: every block says where and when it was written; reads check it
-  std::vector<std::uint32_t> drives;  ///< empty: all
+  std::vector<std::uint32_t> drives{};  ///< empty: all
   bool stripe = false;            ///< false: job j uses drive drives[j % n]; true: block b lies on drive drives[b % n]
 };
 

@@ -48,6 +48,8 @@ Window ModelPort::serve_register(Payload& payload, Time at) {
     WorkRequest request;
     std::memcpy(&request, payload.get_data_ptr(), sizeof request);
     window.accepted = take_work(core, request, at);
+    window.done = window.accepted + config_.register_latency;  // the answer would end the request phase
+    transfer_of(payload).stream = {window.done, window.done};
   } else if (value != nullptr && size == sizeof *value) {
     if (payload.is_read()) std::memcpy(payload.get_data_ptr(), value, size);
     else {

@@ -86,8 +86,11 @@ void ControllerModel::move(Chunk& chunk, bool to_host, Time now) {
     at += length;
     dma.stream = {};
     if (to_host) {  // this stretch's share of the stream
-      const Wide span = static_cast<Wide>(std::max(whole.last - whole.first, Duration{}).count());
-      const Time last = whole.first + Duration{static_cast<std::int64_t>((span * (at - begin) + size - 1) / size)};
+      Time last = whole.last;
+      if (at != end) {
+        const Wide span = static_cast<Wide>(std::max(whole.last - whole.first, Duration{}).count());
+        last = whole.first + Duration{static_cast<std::int64_t>((span * (at - begin) + size - 1) / size)};
+      }
       dma.stream = {.first = now, .last = std::max(last, now)};
     }
     dma.journey = chunk.request.journey;

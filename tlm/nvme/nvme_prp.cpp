@@ -72,11 +72,15 @@ void ControllerModel::list_arrived(Time now, std::uint64_t arg) {
     const std::uint64_t needed = ceil_div(c.length - c.described, page_.count);
     const bool chained = needed > c.list.size();
     const std::size_t entries = c.list.size() - (chained ? 1U : 0U);
-    for (std::size_t i = 0; i < entries && c.status == Status::success; ++i) {
-      if (c.list[i] % page_.count != 0) fail(c, Status::prp_offset_invalid);
-      else describe(c, c.list[i], std::min(page_.count, c.length - c.described));
+    std::uint64_t offsets = 0;  // of all entries; each must be 0, the pointer to the next list included
+    for (const std::uint64_t entry : c.list) offsets |= entry;
+    if ((offsets & (page_.count - 1)) != 0) fail(c, Status::prp_offset_invalid);
+    for (std::size_t i = 0; i < entries && c.status == Status::success;) {  // runs of neighbouring pages
+      const std::uint64_t begin = c.list[i];
+      std::uint64_t end = begin + page_.count;
+      for (++i; i < entries && c.list[i] == end; ++i) end += page_.count;
+      describe(c, begin, std::min(end - begin, c.length - c.described));
     }
-    if (chained && c.list.back() % page_.count != 0) fail(c, Status::prp_offset_invalid);
     if (c.status == Status::success && chained) fetch_list(c, c.list.back(), now);
     else if (c.status == Status::success) prps_complete(c, now);
   }

@@ -10,7 +10,8 @@
 // Since posted, it is answered OK whatever becomes of it; failures further on are counted (`posted_errors`).
 // A non-posted one (TLM READ) is accepted at once (it may have to wait for tags), handed on when its first request arrives, and
 // answered at the arrival of the first byte of its completions, with transfer.stream. A failure comes back as a completion without data.
-// The payload itself is handed on; one without memory manager (from b_transport) is replaced by one of ours that shows to the same bytes.
+// The payload itself is handed on; one without memory manager (from b_transport) is replaced by one of ours that shows to the
+// same bytes.
 // Journey: link_wait until the serialiser starts, link until the first byte arrives; whoever uses the last byte marks link up to stream.last.
 // Refused at once: byte enables (TLM_BYTE_ENABLE_ERROR), commands that neither read nor write, no data.
 #pragma once

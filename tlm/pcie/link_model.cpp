@@ -187,8 +187,8 @@ Time Tags::enough(std::uint32_t n) const {
 }
 
 Link::Link(const Config& config, Duration extra, std::uint32_t tags, Agenda& agenda, stats::Group& parent)
-    : up{"up", config, extra, agenda, parent}, down{"down", config, extra, agenda, parent}, agenda_{agenda}, tags_{tags}, limited_{tags != 0},
-      group_{"tags", parent} {}
+    : up{"up", config, extra, agenda, parent}, down{"down", config, extra, agenda, parent}, agenda_{agenda},
+      tags_{tags}, limited_{tags != 0}, group_{"tags", parent} {}
 
 void Link::connect(const Direction::Events& up_events, const Direction::Events& down_events) {
   up.connect(up_events);

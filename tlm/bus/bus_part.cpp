@@ -15,11 +15,18 @@ std::string side_name(const sc_core::sc_object& bus, std::string_view label, std
 }  // namespace
 
 ModelBus::TargetSide::TargetSide(const sc_core::sc_module_name& module, ModelBus& b, std::string_view l)
-    : sc_module{module}, bus{b}, label{l},
-      port{"socket", b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this), InitiatorPort::Event::to<&TargetSide::accepted>(this)} {}
+    : sc_module{module},
+      bus{b},
+      label{l},
+      port{"socket", b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this),
+           InitiatorPort::Event::to<&TargetSide::accepted>(this)} {}
 
 ModelBus::MasterSide::MasterSide(const sc_core::sc_module_name& module, ModelBus& b, std::string_view l, Master k, std::uint16_t s)
-    : sc_module{module}, bus{b}, label{l}, kind{k}, source{s},
+    : sc_module{module},
+      bus{b},
+      label{l},
+      kind{k},
+      source{s},
       port{"socket", b.agenda_, SplitPort::Arrived::to<&MasterSide::arrived>(this), SplitPort::Loose::to<&MasterSide::loose>(this)},
       stats{label, b.stats} {}
 
@@ -27,7 +34,8 @@ ModelBus::ModelBus(const sc_core::sc_module_name& name, Environment& environment
     : Bus{name, environment}, config_{config}, timing_{config} {}
 
 Bus::InSocket& ModelBus::add_master(std::string_view master, Master kind, std::uint16_t source) {
-  return masters_.emplace_back(std::make_unique<MasterSide>(side_name(*this, master, "_in").c_str(), *this, master, kind, source))->port.socket;
+  return masters_.emplace_back(std::make_unique<MasterSide>(side_name(*this, master, "_in").c_str(), *this, master, kind, source))
+      ->port.socket;
 }
 
 Bus::OutSocket& ModelBus::add_target(std::string_view target, std::uint64_t base, Bytes size, std::uint32_t allowed) {
@@ -39,7 +47,8 @@ Bus::OutSocket& ModelBus::add_target(std::string_view target, std::uint64_t base
 void ModelBus::add_window(std::string_view target, std::uint64_t base, Bytes size, std::uint32_t allowed) {
   const auto at = std::ranges::find_if(targets_, [&](const auto& t) { return t->label == target; });
   invariant(at != targets_.end(), "a window for a target that does not exist", this->name());
-  invariant(decoder_.add(base, size, static_cast<std::uint32_t>(at - targets_.begin()), allowed), "windows of the bus overlap", this->name());
+  invariant(decoder_.add(base, size, static_cast<std::uint32_t>(at - targets_.begin()), allowed), "windows of the bus overlap",
+            this->name());
 }
 
 std::uint64_t ModelBus::refused(std::string_view master) const {
@@ -75,7 +84,8 @@ void ModelBus::loose(MasterSide& master, Payload& payload, sc_core::sc_time& del
   delay += to_sc(config_.latency);
   if (window != nullptr) targets_[window->target]->port.socket->b_transport(payload, delay);
   delay += to_sc(config_.latency);
-  if (Transfer& transfer = transfer_of(payload); window != nullptr) transfer.stream = {transfer.stream.first + config_.latency, transfer.stream.last + config_.latency};
+  if (Transfer& transfer = transfer_of(payload); window != nullptr)
+    transfer.stream = {transfer.stream.first + config_.latency, transfer.stream.last + config_.latency};
 }
 
 ModelBus::Crossing& ModelBus::take() {

@@ -74,8 +74,8 @@ class ModelBus final : public Bus {
     std::string label;
     Master kind;
     std::uint16_t source;
-    std::uint32_t inside = 0;      // requests no target has taken yet
-    std::deque<Payload*> held;     // arrived, not yet accepted
+    std::uint32_t inside = 0;   // requests no target has taken yet
+    std::deque<Payload*> held;  // arrived, not yet accepted
     SplitPort port;
     stats::Group stats;
     stats::Counter requests{stats, "requests", stats::Unit::count, "requests"};

@@ -30,7 +30,8 @@ class AesXts {
 
   /// One data unit of 16 bytes or more; a last partial block is handled by ciphertext stealing. False: no key, or too short.
   bool unit(Way way, std::uint32_t slot, const Tweak& tweak, std::span<unsigned char> bytes);
-  /// Consecutive 4 KiB units from `lba` on; `offset` bytes into the first. Offset and length are multiples of 16. False otherwise, or without a key.
+  /// Consecutive 4 KiB units from `lba` on; `offset` bytes into the first. Offset and length are multiples of 16. False otherwise, or
+  /// without a key.
   bool blocks(Way way, std::uint32_t slot, std::uint64_t lba, std::uint64_t offset, std::span<unsigned char> bytes);
 
  private:

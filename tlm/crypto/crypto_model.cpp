@@ -4,7 +4,10 @@
 namespace flashpath::crypto {
 
 Timing::Timing(const Config& c)
-    : lane_{c.clock.per_second * aes_block.count}, all_{c.lanes * lane_.bytes_per_second}, depth_{cycles(c.pipeline_cycles, c.clock)}, bypass_{c.bypass_latency} {}
+    : lane_{c.clock.per_second * aes_block.count},
+      all_{c.lanes * lane_.bytes_per_second},
+      depth_{cycles(c.pipeline_cycles, c.clock)},
+      bypass_{c.bypass_latency} {}
 
 Stream Timing::crypt(Stream in, Bytes size) {
   const Window w = server_.serve(in, size / all_, {});  // done = max(start + busy, in.last)
@@ -14,7 +17,8 @@ Stream Timing::crypt(Stream in, Bytes size) {
 
 Time Order::floor(Time at) const {
   Time floor{};
-  for (const Flight& f : flights_) floor = std::max(floor, at >= f.in_last ? f.out.last : std::max(f.out.first, at + (f.out.last - f.in_last)));
+  for (const Flight& f : flights_)
+    floor = std::max(floor, at >= f.in_last ? f.out.last : std::max(f.out.first, at + (f.out.last - f.in_last)));
   return floor;
 }
 

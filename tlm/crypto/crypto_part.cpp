@@ -18,9 +18,14 @@ ModelEngine::Link::Link(ModelEngine& e, std::size_t index)
     : engine{e}, port{("in_" + std::to_string(index)).c_str(), e.agenda_, SplitPort::Arrived::to<&Link::arrived>(this)} {}
 
 ModelEngine::ModelEngine(const sc_core::sc_module_name& name, Environment& environment, const Config& config, std::size_t links)
-    : Engine{name, environment}, config_{config}, frames_{bus::staging_base, config.frame_size, config.frames}, cipher_{config.key_slots},
-      decrypt_{config}, encrypt_{config},
-      out_{"out", environment.agenda, InitiatorPort::Event::to<&ModelEngine::responded>(this), InitiatorPort::Event::to<&ModelEngine::taken>(this)},
+    : Engine{name, environment},
+      config_{config},
+      frames_{bus::staging_base, config.frame_size, config.frames},
+      cipher_{config.key_slots},
+      decrypt_{config},
+      encrypt_{config},
+      out_{"out", environment.agenda, InitiatorPort::Event::to<&ModelEngine::responded>(this),
+           InitiatorPort::Event::to<&ModelEngine::taken>(this)},
       regs_{"regs", environment.agenda, TargetPort::Serve::to<&ModelEngine::serve_register>(this)} {
   for (std::size_t i = 0; i < links; ++i) links_.push_back(std::make_unique<Link>(*this, i));
 }
@@ -34,7 +39,9 @@ bool ModelEngine::inspect(const Payload& payload, Bytes& crypted) const {
 }
 
 void ModelEngine::transform(Way way, std::uint64_t address, unsigned char* bytes, Bytes size) {
-  frames_.pieces(address, size, [&](const Piece& p) { return cipher_.blocks(way, p.entry->key_slot, p.entry->first_lba, p.offset, {bytes + p.begin, p.size}); });
+  frames_.pieces(address, size, [&](const Piece& p) {
+    return cipher_.blocks(way, p.entry->key_slot, p.entry->first_lba, p.offset, {bytes + p.begin, p.size});
+  });
 }
 
 void ModelEngine::arrived(Link& link, Payload& payload, Time now) {
@@ -155,7 +162,8 @@ void ModelEngine::respond(Time now, std::uint64_t arg) {
 Window ModelEngine::serve_register(Payload& payload, Time at) {
   const std::uint64_t offset = payload.get_address() - bus::crypto_base;
   tlm::tlm_response_status status = tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  if (payload.get_address() >= bus::crypto_base && offset < bus::crypto_size) status = offset < keys_at ? table_access(payload, offset) : key_access(payload, offset - keys_at);
+  if (payload.get_address() >= bus::crypto_base && offset < bus::crypto_size)
+    status = offset < keys_at ? table_access(payload, offset) : key_access(payload, offset - keys_at);
   payload.set_response_status(status);
   const Time done = at + config_.register_latency;
   transfer_of(payload).stream = {done, done};
@@ -193,7 +201,8 @@ void ModelEngine::check(Laws& laws, Time now) const {
   laws.expect(forwarded_ + refused_bytes_ <= Bytes{bytes_in_.value}, "more bytes went on than came in");
   if (flow_.inside() == 0) laws.equal("bytes in", bytes_in_.value, "bytes forwarded + refused", (forwarded_ + refused_bytes_).count);
   laws.equal("transfers inside", flow_.inside(), "crossings in use", crossings_.size() - free_.size());
-  laws.expect(decrypt_.busy() <= decrypt_.free_at() - Time{} && encrypt_.busy() <= encrypt_.free_at() - Time{}, "lanes busy for longer than there was time");
+  laws.expect(decrypt_.busy() <= decrypt_.free_at() - Time{} && encrypt_.busy() <= encrypt_.free_at() - Time{},
+              "lanes busy for longer than there was time");
 }
 
 void ModelEngine::explain(Stall& stall) const {

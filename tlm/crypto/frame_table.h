@@ -20,7 +20,7 @@ static_assert(sizeof(FrameEntry) == 16);
 
 /// The part of a transfer that lies in one encrypted frame.
 struct Piece {
-  std::uint64_t begin = 0;   ///< offset in the transfer
+  std::uint64_t begin = 0;  ///< offset in the transfer
   std::uint64_t size = 0;
   std::uint64_t offset = 0;  ///< offset in the frame
   const FrameEntry* entry = nullptr;

@@ -4,8 +4,12 @@
 namespace flashpath::dram {
 
 Timing::Timing(const Config& c)
-    : rate_{scaled(c.peak, c.efficiency, 1000)}, granule_{c.granule}, tail_{c.granule / rate_}, read_latency_{c.read_latency},
-      write_latency_{c.write_latency}, slack_{c.queue / rate_} {}
+    : rate_{scaled(c.peak, c.efficiency, 1000)},
+      granule_{c.granule},
+      tail_{c.granule / rate_},
+      read_latency_{c.read_latency},
+      write_latency_{c.write_latency},
+      slack_{c.queue / rate_} {}
 
 Time Timing::book(Time at, Duration own) {
   const Time start = std::max(at, free_at_);

@@ -9,7 +9,9 @@
 namespace flashpath::dram {
 
 ModelDram::ModelDram(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
-    : Dram{name, environment}, port_{"in", environment.agenda, TargetPort::Serve::to<&ModelDram::serve>(this)}, timing_{config},
+    : Dram{name, environment},
+      port_{"in", environment.agenda, TargetPort::Serve::to<&ModelDram::serve>(this)},
+      timing_{config},
       small_access_{config.small_access},
       granule_{config.granule} {}
 
@@ -23,7 +25,8 @@ void ModelDram::watch(std::uint64_t base, Bytes size, Watcher watcher) {
 bool ModelDram::legal(Payload& payload) {
   if (!payload.is_read() && !payload.is_write()) payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
   else if (payload.get_byte_enable_ptr() != nullptr) payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
-  else if (payload.get_data_length() == 0 || payload.get_streaming_width() < payload.get_data_length()) payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
+  else if (payload.get_data_length() == 0 || payload.get_streaming_width() < payload.get_data_length())
+    payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
   else return true;
   ++refused_;
   return false;
@@ -98,13 +101,16 @@ void ModelDram::visible(Time now, std::uint64_t index) {
 void ModelDram::check(Laws& laws, Time) const {
   const Duration exact = moved_ / timing_.rate();
   const auto accesses = static_cast<std::int64_t>(reads_.value + writes_.value);  // each rounded up by less than 1 ps
-  laws.expect(exact <= timing_.busy() + 1_ps && timing_.busy() <= exact + Duration{accesses}, "channel time differs from bytes moved / rate");
+  laws.expect(exact <= timing_.busy() + 1_ps && timing_.busy() <= exact + Duration{accesses},
+              "channel time differs from bytes moved / rate");
   laws.expect(timing_.busy() <= timing_.free_at() - Time{}, "channels busy for longer than there was time");
   laws.equal("accesses timed", latency_.count(), "reads + writes", reads_.value + writes_.value);
   laws.expect(bytes_read_.value + bytes_written_.value >= reads_.value + writes_.value, "an access moved no bytes");
 }
 
-void ModelDram::explain(Stall& stall) const { stall.waits(held_.size() - held_free_.size(), "writes to watched ranges", "their visibility"); }
+void ModelDram::explain(Stall& stall) const {
+  stall.waits(held_.size() - held_free_.size(), "writes to watched ranges", "their visibility");
+}
 
 void ModelDram::finish(Time) { busy_.value = timing_.busy(); }
 

@@ -9,12 +9,18 @@
 namespace flashpath::fabric {
 
 ModelPort::ModelPort(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
-    : Port{name, environment}, config_{config}, in_{config}, out_{config},
+    : Port{name, environment},
+      config_{config},
+      in_{config},
+      out_{config},
       client_in_{"client_in", environment.agenda, SplitPort::Arrived::to<&ModelPort::message_arrived>(this)},
-      client_out_{"client_out", environment.agenda, InitiatorPort::Event::to<&ModelPort::delivered>(this), InitiatorPort::Event::to<&ModelPort::client_took>(this)},
+      client_out_{"client_out", environment.agenda, InitiatorPort::Event::to<&ModelPort::delivered>(this),
+                  InitiatorPort::Event::to<&ModelPort::client_took>(this)},
       mem_{"mem", environment.agenda, InitiatorPort::Event::to<&ModelPort::memory_answered>(this)},
-      regs_{"regs", environment.agenda, TargetPort::Serve::to<&ModelPort::serve_register>(this)}, cores_(bus::nic_size / reg::page_size),
-      connections_(config.connections), reads_(config.reads) {
+      regs_{"regs", environment.agenda, TargetPort::Serve::to<&ModelPort::serve_register>(this)},
+      cores_(bus::nic_size / reg::page_size),
+      connections_(config.connections),
+      reads_(config.reads) {
   for (std::uint64_t i = config.reads; i > 0; --i) free_reads_.push_back(i);
 }
 
@@ -129,8 +135,11 @@ void ModelPort::complete(Work& work, Time now) {
   if ((work.request.flags & signalled) != 0 || work.status != WorkStatus::ok) {
     Entry& entry = entries_.take();
     entry.message = nullptr;
-    entry.completion = {.wr_id = work.request.wr_id, .length = work.request.length, .connection = work.request.connection,
-                        .status = work.status, .op = work.request.op};
+    entry.completion = {.wr_id = work.request.wr_id,
+                        .length = work.request.length,
+                        .connection = work.request.connection,
+                        .status = work.status,
+                        .op = work.request.op};
     put(cores_[work.core].completion, entry, now);
   }
   drop(work, now);

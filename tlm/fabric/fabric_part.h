@@ -70,14 +70,14 @@ class ModelPort final : public Port {
     std::uint32_t core = 0;
     std::uint64_t issued = 0, done = 0;  // bytes asked of memory, or on the wire in; bytes left, or visible
     WorkStatus status{};
-    bool answered = false;               // rdma_read: its data has come
-    unsigned uses = 0;                   // completion, message
-    Payload* data = nullptr;             // rdma_read: the message with its data
+    bool answered = false;    // rdma_read: its data has come
+    unsigned uses = 0;        // completion, message
+    Payload* data = nullptr;  // rdma_read: the message with its data
     Time data_entered{};
     Journey journey;
     Time entered{};
-    std::uint64_t tag = 0;               // rdma_read: its read_tag
-    std::vector<unsigned char> bytes;    // data mode: what is read from memory for the client
+    std::uint64_t tag = 0;             // rdma_read: its read_tag
+    std::vector<unsigned char> bytes;  // data mode: what is read from memory for the client
   };
   struct Burst {  // a DMA access for a work request
     Work* work = nullptr;
@@ -166,18 +166,18 @@ class ModelPort final : public Port {
   Slots<Burst> bursts_;
   Slots<Entry> entries_;
 
-  std::deque<Incoming> incoming_;   // read_data not yet wholly off the wire
-  std::deque<Payload*> held_;       // messages not accepted yet
-  std::uint32_t queued_ = 0;        // messages accepted and not yet handed to memory
+  std::deque<Incoming> incoming_;  // read_data not yet wholly off the wire
+  std::deque<Payload*> held_;      // messages not accepted yet
+  std::uint32_t queued_ = 0;       // messages accepted and not yet handed to memory
   Bytes receive_used_{};
-  bool receiving_ = false;          // a receive() is scheduled
+  bool receiving_ = false;  // a receive() is scheduled
   bool receive_full_ = false;
-  bool issuing_ = false;            // inside issue()
+  bool issuing_ = false;  // inside issue()
 
-  std::deque<Work*> active_;        // rdma_writes asking memory, round robin
-  std::deque<Burst*> transmit_;     // asked of memory, in order
+  std::deque<Work*> active_;     // rdma_writes asking memory, round robin
+  std::deque<Burst*> transmit_;  // asked of memory, in order
   Bytes transmit_used_{};
-  std::vector<Work*> reads_;        // by read_tag - 1
+  std::vector<Work*> reads_;  // by read_tag - 1
   std::vector<std::uint64_t> free_reads_;
   std::deque<std::uint32_t> blocked_;  // connections that wait to send an rdma_read
 

@@ -47,8 +47,12 @@ void ModelPort::capsule_arrived(Payload& payload, const Message& message, Time n
   entry.message = &payload;
   entry.entered = now;
   entry.journey = transfer_of(payload).journey;
-  entry.capsule = {.opcode = message.opcode, .connection = message.connection, .key = message.key, .remote = message.remote,
-                   .size = message.size.count, .command = message.command};
+  entry.capsule = {.opcode = message.opcode,
+                   .connection = message.connection,
+                   .key = message.key,
+                   .remote = message.remote,
+                   .size = message.size.count,
+                   .command = message.command};
   const Stream wire = in_.small(now + config_.propagation + config_.nic_latency, size);
   agenda_.post<&ModelPort::capsule_in>(in_.message(wire.last).done, this, reinterpret_cast<std::uint64_t>(&entry));
 }

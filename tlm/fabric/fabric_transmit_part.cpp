@@ -4,8 +4,8 @@
 
 namespace flashpath::fabric {
 namespace {
-constexpr std::uint64_t longest = 0xffff'ffffU;     // a generic payload's length
-constexpr std::size_t client_slots = 64;            // messages the client has not taken before the wire out stops
+constexpr std::uint64_t longest = 0xffff'ffffU;  // a generic payload's length
+constexpr std::size_t client_slots = 64;         // messages the client has not taken before the wire out stops
 }  // namespace
 
 Time ModelPort::take_work(std::uint32_t core, const WorkRequest& request, Time at) {
@@ -94,7 +94,8 @@ void ModelPort::issue(Time now) {
     active_.pop_front();
     Burst& burst = bursts_.take();
     burst = {.work = &work, .offset = work.issued, .size = size, .stream = {}, .ready = false};
-    Payload& payload = pool_.take(tlm::TLM_READ_COMMAND, work.request.local + work.issued, size, data_mode() ? work.bytes.data() + work.issued : nullptr);
+    Payload& payload =
+        pool_.take(tlm::TLM_READ_COMMAND, work.request.local + work.issued, size, data_mode() ? work.bytes.data() + work.issued : nullptr);
     Transfer& transfer = transfer_of(payload);
     transfer.master = Master::nic;
     transfer.stream = {now, now};

@@ -29,14 +29,14 @@ enum class Opcode : std::uint8_t { none = 0x00, store = 0x01, retrieve = 0x02, r
 
 struct Message {
   MessageKind kind = MessageKind::capsule;
-  Opcode opcode = Opcode::none;   ///< capsule; echoed in nothing else
-  std::uint16_t status = 0;       ///< response: 0 is success, anything else is the firmware's
-  std::uint32_t connection = 0;   ///< queue pair; below fabric::Config::connections
-  Key key{};                      ///< capsule
-  std::uint64_t remote = 0;       ///< capsule: the client's buffer; read_request, write_data: where in it
-  Bytes size{};                   ///< capsule: of the object or the buffer; read_*, write_data: of this piece; response: of the object
-  std::uint64_t command = 0;      ///< the client's own id of its command; capsule and response
-  std::uint64_t read_tag = 0;     ///< read_request; the client returns it in read_data
+  Opcode opcode = Opcode::none;  ///< capsule; echoed in nothing else
+  std::uint16_t status = 0;      ///< response: 0 is success, anything else is the firmware's
+  std::uint32_t connection = 0;  ///< queue pair; below fabric::Config::connections
+  Key key{};                     ///< capsule
+  std::uint64_t remote = 0;      ///< capsule: the client's buffer; read_request, write_data: where in it
+  Bytes size{};                  ///< capsule: of the object or the buffer; read_*, write_data: of this piece; response: of the object
+  std::uint64_t command = 0;     ///< the client's own id of its command; capsule and response
+  std::uint64_t read_tag = 0;    ///< read_request; the client returns it in read_data
 };
 
 /// Bytes on the wire of what is not data (headers of the packet itself are counted per packet, Config::packet_overhead).

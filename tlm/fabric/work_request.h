@@ -29,15 +29,15 @@ inline constexpr std::uint8_t signalled = 0x01;
 struct WorkRequest {
   WorkOp op{};
   std::uint8_t flags = 0;
-  std::uint16_t status = 0;      ///< send: goes into the response
+  std::uint16_t status = 0;  ///< send: goes into the response
   std::uint32_t connection = 0;
-  std::uint64_t local = 0;       ///< rdma_*: address in DPU memory
-  std::uint64_t remote = 0;      ///< rdma_*: the client's address
-  std::uint64_t length = 0;      ///< rdma_*: bytes
-  std::uint64_t wr_id = 0;       ///< returned in the completion
-  std::uint64_t command = 0;     ///< send: the client's id of the command (Capsule::command)
-  std::uint64_t size = 0;        ///< send: the object's size, for the client
-  std::uint64_t trace = 0;       ///< handle of the request's journey (fabric/journeys.h), 0: none; a send gives it back
+  std::uint64_t local = 0;    ///< rdma_*: address in DPU memory
+  std::uint64_t remote = 0;   ///< rdma_*: the client's address
+  std::uint64_t length = 0;   ///< rdma_*: bytes
+  std::uint64_t wr_id = 0;    ///< returned in the completion
+  std::uint64_t command = 0;  ///< send: the client's id of the command (Capsule::command)
+  std::uint64_t size = 0;     ///< send: the object's size, for the client
+  std::uint64_t trace = 0;    ///< handle of the request's journey (fabric/journeys.h), 0: none; a send gives it back
 };
 static_assert(sizeof(WorkRequest) == 64);
 

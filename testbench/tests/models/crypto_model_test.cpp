@@ -133,7 +133,10 @@ TEST(CryptoFrames, PiecesPerFrame) {
   t[1] = {.first_lba = 100, .key_slot = 7, .flags = 1};
   t[3] = {.first_lba = 300, .key_slot = 8, .flags = 3};
   std::vector<crypto::Piece> seen;
-  const auto collect = [&](const crypto::Piece& p) { seen.push_back(p); return true; };
+  const auto collect = [&](const crypto::Piece& p) {
+    seen.push_back(p);
+    return true;
+  };
   EXPECT_TRUE(t.pieces(0x10000 - 4096, Bytes{4096 + 5 * 8192}, collect));  // from before the table to behind it
   ASSERT_EQ(seen.size(), 2U);
   EXPECT_EQ(seen[0].begin, 4096U + 8192);
@@ -212,7 +215,10 @@ TEST(CryptoOrder, OutputIsMonotoneUnderRandomTraffic) {
     if (now >= in_last) { ASSERT_GE(out.first, last_last); }
     ASSERT_GE(out.last, out.first);
     last_first = out.first;
-    if (in.last >= in_last || now >= in_last) { last_last = out.last; in_last = in.last; }
+    if (in.last >= in_last || now >= in_last) {
+      last_last = out.last;
+      in_last = in.last;
+    }
   }
 }
 

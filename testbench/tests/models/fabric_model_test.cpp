@@ -34,7 +34,10 @@ TEST(FabricModel, WireCountsPacketsOnceHoweverItIsCut) {
 
 /// Goodput = rate x mtu / (mtu + 82), for 64 bursts of 36 MTUs, to the rounding of each burst.
 TEST(FabricModel, GoodputByMtu) {
-  struct Case { Bytes mtu; std::uint64_t mbps; };
+  struct Case {
+    Bytes mtu;
+    std::uint64_t mbps;
+  };
   for (const auto& [mtu, mbps] : std::array<Case, 3>{{{1_KiB, 92'585}, {4_KiB, 98'037}, {Bytes{9000}, 99'097}}}) {
     Config c;
     c.mtu = mtu;

@@ -22,10 +22,13 @@ struct Answer {
 class Initiator : public sc_core::sc_module {
  public:
   Initiator(const sc_core::sc_module_name& name, Agenda& agenda)
-      : sc_module{name}, port{"out", agenda, InitiatorPort::Event::to<&Initiator::responded>(this), InitiatorPort::Event::to<&Initiator::accepted>(this)}, agenda_{agenda} {}
+      : sc_module{name},
+        port{"out", agenda, InitiatorPort::Event::to<&Initiator::responded>(this), InitiatorPort::Event::to<&Initiator::accepted>(this)},
+        agenda_{agenda} {}
 
   /// At `at`; `bytes` empty: timing only. Returns its number.
-  std::size_t access(tlm::tlm_command command, std::uint64_t address, Bytes size, Time at, std::vector<unsigned char> bytes = {}, Duration streaming = {}, std::uint16_t source = 0) {
+  std::size_t access(tlm::tlm_command command, std::uint64_t address, Bytes size, Time at, std::vector<unsigned char> bytes = {},
+                     Duration streaming = {}, std::uint16_t source = 0) {
     answers.emplace_back().sent = at;
     plans_.push_back({command, address, size, std::move(bytes), streaming, source});
     agenda_.post<&Initiator::go>(at, this, answers.size() - 1);
@@ -87,7 +90,8 @@ class Initiator : public sc_core::sc_module {
 /// Takes requests and answers each after `delay`; while `stalled` it takes none.
 class StallingTarget : public sc_core::sc_module {
  public:
-  StallingTarget(const sc_core::sc_module_name& name, Agenda& agenda) : sc_module{name}, port{"in", agenda, SplitPort::Arrived::to<&StallingTarget::arrived>(this)}, agenda_{agenda} {}
+  StallingTarget(const sc_core::sc_module_name& name, Agenda& agenda)
+      : sc_module{name}, port{"in", agenda, SplitPort::Arrived::to<&StallingTarget::arrived>(this)}, agenda_{agenda} {}
   void release_at(Time at) { agenda_.post<&StallingTarget::go_on>(at, this); }
   bool stalled = false;
   Duration delay = 100ns;

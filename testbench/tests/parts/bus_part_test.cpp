@@ -36,15 +36,26 @@ struct BusBench : test::Bench {
   test::Initiator core{"core", agenda}, drive{"drive", agenda};
   dram::ModelDram memory{"dram", environment, dram::Config{}};
   test::StallingTarget registers{"registers", agenda};
-  checks::ProtocolChecker core_checker{"core_checker"}, drive_checker{"drive_checker"}, memory_checker{"memory_checker"}, register_checker{"register_checker"};
+  checks::ProtocolChecker core_checker{"core_checker"}, drive_checker{"drive_checker"}, memory_checker{"memory_checker"},
+      register_checker{"register_checker"};
 };
 
 TEST(BusPart, EachMasterReachesItsWindowsOnly) {
   BusBench b;
-  struct Case { std::uint64_t address; Bytes size; bool core, drive; };
-  const std::array<Case, 9> cases{{{0x1000, 64_B, true, true}, {0x10fff, 1_B, true, true}, {0x10fff, 2_B, false, false}, {0xfff, 1_B, false, false},
-                                   {0x100000, 4_KiB, true, true}, {0x200000, 1_B, false, false}, {0x80000, 64_B, true, false},
-                                   {0x80fff, 1_B, true, false}, {0x80fff, 2_B, false, false}}};
+  struct Case {
+    std::uint64_t address;
+    Bytes size;
+    bool core, drive;
+  };
+  const std::array<Case, 9> cases{{{0x1000, 64_B, true, true},
+                                   {0x10fff, 1_B, true, true},
+                                   {0x10fff, 2_B, false, false},
+                                   {0xfff, 1_B, false, false},
+                                   {0x100000, 4_KiB, true, true},
+                                   {0x200000, 1_B, false, false},
+                                   {0x80000, 64_B, true, false},
+                                   {0x80fff, 1_B, true, false},
+                                   {0x80fff, 2_B, false, false}}};
   for (std::size_t i = 0; i < cases.size(); ++i) {
     b.core.read(cases[i].address, cases[i].size, at(i * 1us));
     b.drive.read(cases[i].address, cases[i].size, at(i * 1us));
@@ -140,7 +151,8 @@ TEST(BusPart, RandomStressKeepsTheLaws) {
   for (int i = 0; i < 3000; ++i) {
     auto& m = random.below(2) == 0 ? b.core : b.drive;
     const std::uint64_t address = std::array{0x1000ULL, 0x80000ULL, 0x100000ULL, 0x300000ULL}[random.below(4)] + random.below(4096);
-    m.access(random.below(2) == 0 ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, address, Bytes{1 + random.below(2000)}, at(Duration{static_cast<std::int64_t>(random.below(50'000'000))}));
+    m.access(random.below(2) == 0 ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, address, Bytes{1 + random.below(2000)},
+             at(Duration{static_cast<std::int64_t>(random.below(50'000'000))}));
   }
   b.run();
   EXPECT_EQ(b.core.done + b.drive.done, 3000U);

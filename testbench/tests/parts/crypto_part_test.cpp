@@ -100,8 +100,8 @@ TEST(CryptoPart, EncryptsReads) {
 TEST(CryptoPart, PiecesOfOneTransferUseTheirOwnFrames) {
   CryptoBench b;
   const Buffer sent = b.pattern(16384);
-  b.link.write(frame(1) - 4096, Buffer(sent.begin(), sent.begin() + 8192), at(2us));        // frame 0 plain, frame 1
-  b.link.write(frame(2) - 4096, Buffer(sent.begin() + 8192, sent.end()), at(3us));          // frame 1's end, frame 2
+  b.link.write(frame(1) - 4096, Buffer(sent.begin(), sent.begin() + 8192), at(2us));  // frame 0 plain, frame 1
+  b.link.write(frame(2) - 4096, Buffer(sent.begin() + 8192, sent.end()), at(3us));    // frame 1's end, frame 2
   b.run();
   Buffer expected = sent;
   ASSERT_TRUE(b.oracle.blocks(Way::decrypt, 0, 1000, 0, std::span{expected}.subspan(4096, 4096)));

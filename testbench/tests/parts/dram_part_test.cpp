@@ -40,7 +40,11 @@ struct Watch {
     memory->memory().read(address, {&b, 1});
     events.push_back({address, now, b});
   }
-  struct Event { std::uint64_t address; Time at; unsigned char byte; };
+  struct Event {
+    std::uint64_t address;
+    Time at;
+    unsigned char byte;
+  };
   dram::Dram* memory = nullptr;
   std::vector<Event> events;
 };
@@ -60,7 +64,8 @@ TEST(DramPart, BytesAndTimesOfReadsAndWrites) {
 
 TEST(DramPart, SixtyFourDeepSaturates) {
   DramBench b;
-  for (int i = 0; i < 64; ++i) b.master.access(i % 2 == 0 ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, static_cast<std::uint64_t>(i) << 20U, 256_KiB, at(0ns));
+  for (int i = 0; i < 64; ++i)
+    b.master.access(i % 2 == 0 ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, static_cast<std::uint64_t>(i) << 20U, 256_KiB, at(0ns));
   b.run();
   EXPECT_EQ(b.master.done, 64U);
   EXPECT_EQ(b.master[63].at, at(64 * 4096ns + 60ns));
@@ -85,10 +90,10 @@ TEST(DramPart, WatchSeesWritesWhenTheyAreVisible) {
   b.memory.watch(0x1000, 256_B, dram::Dram::Watcher::to<&Watch::seen>(&w));
   b.memory.watch(0x1100, 256_B, dram::Dram::Watcher::to<&Watch::seen>(&w));
   b.master.write(0x10f0, {1, 1}, at(0ns));
-  b.master.write(0x1200, {2}, at(1us));                                     // behind the ranges
-  b.master.write(0x0fff, {3}, at(2us));                                     // before them
-  b.master.write(0x10ff, {4, 4}, at(3us));                                  // in both
-  b.master.write(0x0f00, std::vector<unsigned char>(4096, 5), at(4us));     // around both
+  b.master.write(0x1200, {2}, at(1us));                                  // behind the ranges
+  b.master.write(0x0fff, {3}, at(2us));                                  // before them
+  b.master.write(0x10ff, {4, 4}, at(3us));                               // in both
+  b.master.write(0x0f00, std::vector<unsigned char>(4096, 5), at(4us));  // around both
   b.run(at(61ns) - 1_ps);
   EXPECT_TRUE(w.events.empty());
   unsigned char byte = 9;
@@ -118,7 +123,8 @@ TEST(DramPart, RandomStressKeepsTheLaws) {
   Random random{4, "stress"};
   for (int i = 0; i < 2000; ++i) {
     const auto command = random.below(2) == 0 ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND;
-    b.master.access(command, random.below(1U << 30U), Bytes{1 + random.below(100'000)}, at(Duration{static_cast<std::int64_t>(random.below(100'000'000))}));
+    b.master.access(command, random.below(1U << 30U), Bytes{1 + random.below(100'000)},
+                    at(Duration{static_cast<std::int64_t>(random.below(100'000'000))}));
   }
   b.run();
   EXPECT_EQ(b.master.done, 2000U);

@@ -23,15 +23,23 @@ class Client : public sc_core::sc_module {
     Journey journey;
   };
   Client(const sc_core::sc_module_name& name, Agenda& agenda, bool data)
-      : sc_module{name}, out{"out", agenda, InitiatorPort::Event::to<&Client::answered>(this), InitiatorPort::Event::to<&Client::accepted>(this)},
-        in{"in", agenda, SplitPort::Arrived::to<&Client::arrived>(this)}, agenda_{agenda}, data_{data} {}
+      : sc_module{name},
+        out{"out", agenda, InitiatorPort::Event::to<&Client::answered>(this), InitiatorPort::Event::to<&Client::accepted>(this)},
+        in{"in", agenda, SplitPort::Arrived::to<&Client::arrived>(this)},
+        agenda_{agenda},
+        data_{data} {}
 
   void send(const Message& message, Time at) {
     plans_.push_back(message);
     agenda_.post<&Client::go>(at, this, plans_.size() - 1);
   }
   void capsule(std::uint64_t command, Time at, std::uint32_t connection = 0) {
-    Message m{.kind = MessageKind::capsule, .opcode = fabric::Opcode::retrieve, .connection = connection, .remote = 0x4000, .size = 1_MiB, .command = command};
+    Message m{.kind = MessageKind::capsule,
+              .opcode = fabric::Opcode::retrieve,
+              .connection = connection,
+              .remote = 0x4000,
+              .size = 1_MiB,
+              .command = command};
     m.key[0] = static_cast<std::uint8_t>(command);
     m.key[1] = static_cast<std::uint8_t>(command >> 8U);
     send(m, at);

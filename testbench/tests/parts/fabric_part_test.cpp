@@ -54,7 +54,14 @@ TEST(FabricPart, RdmaWriteDeliversAtItsLastByte) {
   b.memory.memory().write(bus::staging_base + 5, object);
   Watch w;
   b.memory.watch(test::completion_ring(0), 64_KiB, dram::Dram::Watcher::to<&Watch::seen>(&w));
-  b.post({.op = WorkOp::rdma_write, .flags = fabric::signalled, .connection = 3, .local = bus::staging_base + 5, .remote = 0x777, .length = 100'000, .wr_id = 11}, start);
+  b.post({.op = WorkOp::rdma_write,
+          .flags = fabric::signalled,
+          .connection = 3,
+          .local = bus::staging_base + 5,
+          .remote = 0x777,
+          .length = 100'000,
+          .wr_id = 11},
+         start);
   b.run();
   ASSERT_EQ(b.client.seen.size(), 1U);
   const auto& got = b.client.seen[0];
@@ -79,7 +86,14 @@ TEST(FabricPart, RdmaReadStoresTheObjectAndThenCompletes) {
   FabricBench b;
   Watch w;
   b.memory.watch(test::completion_ring(1), 64_KiB, dram::Dram::Watcher::to<&Watch::seen>(&w));
-  b.post({.op = WorkOp::rdma_read, .flags = fabric::signalled, .connection = 3, .local = bus::staging_base, .remote = 0x123, .length = 600'000, .wr_id = 12}, start, 1);
+  b.post({.op = WorkOp::rdma_read,
+          .flags = fabric::signalled,
+          .connection = 3,
+          .local = bus::staging_base,
+          .remote = 0x123,
+          .length = 600'000,
+          .wr_id = 12},
+         start, 1);
   b.run();
   std::vector<unsigned char> stored(600'000);
   b.memory.memory().read(bus::staging_base, stored);
@@ -198,11 +212,13 @@ TEST(FabricPart, ReadLimitHoldsFurtherReads) {
   Config c;
   c.reads = 1;
   FabricBench b{c, false};
-  for (std::uint32_t i = 0; i < 3; ++i) b.post({.op = WorkOp::rdma_read, .connection = i, .local = bus::staging_base, .length = 4096}, start);
+  for (std::uint32_t i = 0; i < 3; ++i)
+    b.post({.op = WorkOp::rdma_read, .connection = i, .local = bus::staging_base, .length = 4096}, start);
   b.run();
   ASSERT_EQ(b.client.seen.size(), 3U);
   const Duration turn = b.client.seen[1].at - b.client.seen[0].at;
-  EXPECT_EQ(turn, 2 * 650ns + 300ns + 5ns + Bytes{4096 + 82} / 800_Gbps + granule(b) + 60ns + 98_B / 800_Gbps) << "one round trip, up to visibility";
+  EXPECT_EQ(turn, 2 * 650ns + 300ns + 5ns + Bytes{4096 + 82} / 800_Gbps + granule(b) + 60ns + 98_B / 800_Gbps)
+      << "one round trip, up to visibility";
   EXPECT_EQ(b.client.seen[2].at - b.client.seen[1].at, turn);
   b.drained();
 }
@@ -210,7 +226,8 @@ TEST(FabricPart, ReadLimitHoldsFurtherReads) {
 TEST(FabricPart, ClientThatTakesNothingStopsTheWireOut) {
   FabricBench b{Config{}, false};
   b.client.withholding = true;
-  for (std::uint32_t i = 0; i < 200; ++i) b.post({.op = WorkOp::rdma_write, .connection = i, .local = bus::staging_base, .length = 262'144}, start);
+  for (std::uint32_t i = 0; i < 200; ++i)
+    b.post({.op = WorkOp::rdma_write, .connection = i, .local = bus::staging_base, .length = 262'144}, start);
   b.run();
   EXPECT_LE(b.memory.timing().busy(), 72 * b.memory.timing().own(256_KiB)) << "64 messages wait, a buffer of four bursts behind them";
   EXPECT_GE(b.memory.timing().busy(), 64 * b.memory.timing().own(256_KiB));
@@ -230,9 +247,26 @@ TEST(FabricPart, RandomStressKeepsBytesAndLaws) {
     const std::uint64_t local = bus::staging_base + static_cast<std::uint64_t>(i) * (1U << 20U);
     switch (random.below(4)) {
       case 0: b.client.capsule(static_cast<std::uint64_t>(i), at, connection); break;
-      case 1: b.post({.op = WorkOp::send, .flags = fabric::signalled, .connection = connection}, at, 1); ++messages; break;
-      case 2: b.post({.op = WorkOp::rdma_write, .flags = fabric::signalled, .connection = connection, .local = local, .length = length}, at); written += length; ++messages; break;
-      default: b.post({.op = WorkOp::rdma_read, .flags = fabric::signalled, .connection = connection, .local = local, .remote = local, .length = length}, at); read += length; ++messages; break;
+      case 1:
+        b.post({.op = WorkOp::send, .flags = fabric::signalled, .connection = connection}, at, 1);
+        ++messages;
+        break;
+      case 2:
+        b.post({.op = WorkOp::rdma_write, .flags = fabric::signalled, .connection = connection, .local = local, .length = length}, at);
+        written += length;
+        ++messages;
+        break;
+      default:
+        b.post({.op = WorkOp::rdma_read,
+                .flags = fabric::signalled,
+                .connection = connection,
+                .local = local,
+                .remote = local,
+                .length = length},
+               at);
+        read += length;
+        ++messages;
+        break;
     }
   }
   b.run();

@@ -19,12 +19,13 @@ void FtlModel::collect(Time now) {
   }
 }
 
-/// Greedy: the fewest valid units; the lowest number on ties. False: nothing to gain anywhere.
+/// Greedy: the fewest valid units; on ties the least worn, then the lowest number. False: nothing to gain anywhere.
 bool FtlModel::choose_victim() {
   std::uint64_t least = layout_.units();
   for (std::uint32_t i = 0; i < superblocks_.size(); ++i) {
     const Superblock& sb = superblocks_[i];
-    if (sb.state != SuperblockState::closed || sb.valid >= least) continue;
+    if (sb.state != SuperblockState::closed || sb.valid > least || sb.valid == layout_.units()) continue;
+    if (sb.valid == least && victim_ != no_superblock && sb.erases >= superblocks_[victim_].erases) continue;
     least = sb.valid;
     victim_ = i;
   }

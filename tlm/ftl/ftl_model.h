@@ -11,8 +11,8 @@
 //   sustained write  programs' bytes per second / write amplification; the buffer gives a PU's room back when it is on flash
 //   program units    filled in order of acceptance, PU k on die k % dies: a 64 KiB stripe-aligned read is one operation
 //
-// Garbage collection: starts when free superblocks <= gc_low, ends at gc_high; victim: fewest valid units, lowest number on
-// ties; one victim at a time, its live units are read and appended to a stream of its own. Host streams may not take the
+// Garbage collection: starts when free superblocks <= gc_low, ends at gc_high; victim: fewest valid units, on ties the
+// least worn, then the lowest number; one victim at a time, its live units are read and appended to a stream of its own. Host streams may not take the
 // last free superblock. Open superblocks are taken least worn first, lowest number on ties. A superblock is erased when no
 // read of it is under way. A wholly invalid one costs no copies.
 //

@@ -41,7 +41,8 @@ class Hostile {
     s.nsid = random.below(10) == 0 ? static_cast<std::uint32_t>(random.next()) : 1;
     s.prp1 = address();
     s.prp2 = address() & ~std::uint64_t{random.below(4) == 0 ? 7U : 0xfffU};
-    s.cdw10 = static_cast<std::uint32_t>(admin ? random.below(16) | (random.below(64) << 16U) : random.below(random.below(50) == 0 ? ~0U : 262144));
+    const std::uint64_t lba = random.below(random.below(50) == 0 ? ~0U : 262144);
+    s.cdw10 = static_cast<std::uint32_t>(admin ? random.below(16) | (random.below(64) << 16U) : lba);
     s.cdw11 = random.below(10) == 0 ? static_cast<std::uint32_t>(random.next()) : (s.opcode == 9 ? 4U : 0U);
     s.cdw12 = static_cast<std::uint32_t>(random.below(random.below(8) == 0 ? 300 : 64));
     s.cdw13 = static_cast<std::uint32_t>(random.next());
@@ -126,7 +127,8 @@ TEST(NvmeFuzz, RandomRegisterAccessesAndQueuesNeverCrashAndAlwaysRecover) {
     for (int step = 0; step < 60; ++step) {
       if (h.random.below(3) == 0) {  // anything anywhere
         constexpr std::array<std::uint64_t, 12> spots{0, 8, 0xc, 0x10, 0x14, 0x1c, 0x20, 0x24, 0x28, 0x30, 0x1000, 0x1008};
-        const std::uint64_t offset = h.random.below(2) == 0 ? h.random.next() >> h.random.below(64) : spots[h.random.below(12)] + h.random.below(9);
+        const std::uint64_t near = spots[h.random.below(12)] + h.random.below(9);
+        const std::uint64_t offset = h.random.below(2) == 0 ? h.random.next() >> h.random.below(64) : near;
         const auto size = static_cast<unsigned>(h.random.below(10));
         const std::uint64_t value = h.random.next() >> h.random.below(64);
         if (h.random.below(2) == 0) host.controller.mmio_write(offset, size, value, host.agenda.now());

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <set>
 #include <vector>
@@ -114,10 +115,11 @@ class Host {
     queues[id] = {.id = id, .sq = 0x100'0000 + id * 0x20'0000ULL, .cq = 0x110'0000 + id * 0x20'0000ULL, .size = size, .cq_size = cq_size};
     const std::vector<unsigned char> zeros(cq_size * sizeof(Cqe), 0);
     memory.write(queues[id].cq, zeros.data(), zeros.size());
-    EXPECT_EQ(admin_command({.opcode = 0x05, .prp1 = queues[id].cq, .cdw10 = id | ((cq_size - 1) << 16U), .cdw11 = 3U | (std::uint32_t{id} << 16U)}).code(),
-              Status::success);
-    EXPECT_EQ(admin_command({.opcode = 0x01, .prp1 = queues[id].sq, .cdw10 = id | ((size - 1) << 16U), .cdw11 = 1U | (std::uint32_t{id} << 16U)}).code(),
-              Status::success);
+    const std::uint32_t high = std::uint32_t{id} << 16U;
+    const Sqe create_cq{.opcode = 0x05, .prp1 = queues[id].cq, .cdw10 = id | ((cq_size - 1) << 16U), .cdw11 = 3U | high};
+    const Sqe create_sq{.opcode = 0x01, .prp1 = queues[id].sq, .cdw10 = id | ((size - 1) << 16U), .cdw11 = 1U | high};
+    EXPECT_EQ(admin_command(create_cq).code(), Status::success);
+    EXPECT_EQ(admin_command(create_sq).code(), Status::success);
     return queues[id];
   }
   void put(HostQueue& q, Sqe sqe) {
@@ -225,7 +227,9 @@ class Host {
       if (write_accept == Duration{}) accept(now, reinterpret_cast<std::uint64_t>(&r));
       else agenda.post<&Host::accept>(now + write_accept, this, reinterpret_cast<std::uint64_t>(&r));
     }
-    Duration latency = r.kind == ftl::RequestKind::read ? read_time : r.kind == ftl::RequestKind::write ? write_accept + write_time : other_time;
+    Duration latency = other_time;
+    if (r.kind == ftl::RequestKind::read) latency = read_time;
+    if (r.kind == ftl::RequestKind::write) latency = write_accept + write_time;
     if (jitter) latency = write_accept + Duration{static_cast<std::int64_t>(random.below(5)) * 3'000'000};
     if (latency == Duration{}) answer_ftl(now, reinterpret_cast<std::uint64_t>(&r));
     else agenda.post<&Host::answer_ftl>(now + latency, this, reinterpret_cast<std::uint64_t>(&r));
@@ -292,7 +296,7 @@ class Host {
   ftl::RequestStatus ftl_status = ftl::RequestStatus::ok;
   Random random{1, "host"};
   HostQueue admin;
-  std::vector<HostQueue> queues;
+  std::deque<HostQueue> queues;  // references stay valid
   std::uint16_t next_cid = 1;
   std::vector<SeenDma> dmas;
   std::vector<SeenRequest> requests;

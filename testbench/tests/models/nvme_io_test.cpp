@@ -80,7 +80,9 @@ TEST(NvmeIo, EveryTimeInTheConfigurationShows) {
     return std::pair{r, w};
   };
   const auto [r, w] = read_with([](Config&) {});
-  const auto later = [&](Duration read, Duration write) { return std::pair{r + read, w + write}; };
+  const auto later = [base_read = r, base_write = w](Duration read, Duration write) {
+    return std::pair{base_read + read, base_write + write};
+  };
   EXPECT_EQ(read_with([](Config& c) { c.command_time += 7ns; }), later(7ns, 7ns));
   EXPECT_EQ(read_with([](Config& c) { c.read_latency += 7ns; }), later(7ns, 0ns));
   EXPECT_EQ(read_with([](Config& c) { c.write_latency += 7ns; }), later(0ns, 7ns));
@@ -297,6 +299,19 @@ TEST(NvmeIo, DataDmaIsLimitedPerDirection) {
   host.describe(sqe, data_at, 1_MiB .count, list_at);
   EXPECT_EQ(latency_of(host, sqe), 1us + 800ns + 3us + 50us + 8 * 1us + 300ns);  // sixteen chunks, two at a time
   EXPECT_EQ(host.done.back().journey[Stage::link_wait], 7us);
+}
+
+TEST(NvmeIo, ScatteredPagesShareTheirChunksStream) {
+  Host host;
+  host.stream_time = 10us;
+  host.bring_up();
+  host.dmas.clear();
+  const std::array<std::uint64_t, 3> pages{data_at + 0x20000, data_at + 0x10000, data_at + 0x30000};
+  host.memory.write(list_at, pages.data(), 24);
+  EXPECT_EQ(host.io(Host::rw(IoOpcode::read, 0, 4, data_at, list_at)).code(), Status::success);
+  const auto seen = host.data_dmas();
+  ASSERT_EQ(seen.size(), 4U);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)].stream.last, seen[0].at + (i + 1) * 2500ns);
 }
 
 TEST(NvmeIo, PlacementTravelsToTheFtl) {

@@ -318,7 +318,9 @@ TEST(NvmeAdmin, ADeletedQueueEndsWhatItHadStarted) {
 TEST(NvmeAdmin, FeaturesAnswerAsTheStandardSays) {
   Host host;
   host.enable();
-  const auto get = [&](std::uint32_t dw10, std::uint32_t dw11 = 0) { return host.admin_command({.opcode = 0x0a, .cdw10 = dw10, .cdw11 = dw11}); };
+  const auto get = [&](std::uint32_t dw10, std::uint32_t dw11 = 0) {
+    return host.admin_command({.opcode = 0x0a, .cdw10 = dw10, .cdw11 = dw11});
+  };
   const auto set = [&](std::uint32_t dw10, std::uint32_t dw11) { return host.admin_command({.opcode = 0x09, .cdw10 = dw10, .cdw11 = dw11}); };
   EXPECT_EQ(get(0x01).dw0, 4U);  // bursts of 16
   EXPECT_EQ(set(0x01, 2).code(), Status::success);
@@ -349,7 +351,8 @@ TEST(NvmeAdmin, LogsCountWhatHappened) {
   host.ftl_status = ftl::RequestStatus::uncorrectable;
   EXPECT_EQ(host.io(Host::rw(IoOpcode::read, 77, 1, data_at)).code(), Status::unrecovered_read_error);
   const auto log = [&](std::uint32_t page, std::uint32_t bytes, std::uint32_t offset = 0) {
-    return host.admin_command({.opcode = 0x02, .nsid = 0xffff'ffff, .prp1 = data_at, .cdw10 = page | ((bytes / 4 - 1) << 16U), .cdw12 = offset}).code();
+    const std::uint32_t dw10 = page | ((bytes / 4 - 1) << 16U);
+    return host.admin_command({.opcode = 0x02, .nsid = 0xffff'ffff, .prp1 = data_at, .cdw10 = dw10, .cdw12 = offset}).code();
   };
   ASSERT_EQ(log(2, 512), Status::success);
   const auto smart = host.memory.at<SmartLog>(data_at);

@@ -20,7 +20,8 @@ constexpr Duration flash = 50us;
 
 /// Host memory: every access takes `link`; bytes move when payloads carry them.
 struct HostMemory : sc_core::sc_module {
-  HostMemory(const sc_core::sc_module_name& name, Agenda& a) : sc_module{name}, port{"in", a, TargetPort::Serve::to<&HostMemory::serve>(this)} {}
+  HostMemory(const sc_core::sc_module_name& name, Agenda& a)
+      : sc_module{name}, port{"in", a, TargetPort::Serve::to<&HostMemory::serve>(this)} {}
   Window serve(Payload& p, Time at) {
     const Transfer& t = transfer_of(p);
     EXPECT_EQ(t.master, Master::drive);

@@ -27,8 +27,8 @@ struct Task {
   template <auto Member, class T>
   static Task of(T* self, std::uint64_t arg = 0, std::uint64_t arg2 = 0) {
     return {[](void* s, CoreContext& ctx, std::uint64_t a, std::uint64_t b) {
-              if constexpr (requires(T* t) { (t->*Member)(ctx, a, b); }) (static_cast<T*>(s)->*Member)(ctx, a, b);
-              else if constexpr (requires(T* t) { (t->*Member)(ctx, a); }) (static_cast<T*>(s)->*Member)(ctx, a);
+              if constexpr (requires(T * t) { (t->*Member)(ctx, a, b); }) (static_cast<T*>(s)->*Member)(ctx, a, b);
+              else if constexpr (requires(T * t) { (t->*Member)(ctx, a); }) (static_cast<T*>(s)->*Member)(ctx, a);
               else (static_cast<T*>(s)->*Member)(ctx);
             },
             self, arg, arg2};
@@ -73,12 +73,24 @@ class CoreContext {
     }
     return now_;
   }
-  void cycles(std::uint64_t n) { cycles_ += n; dirty_ = true; }
+  void cycles(std::uint64_t n) {
+    cycles_ += n;
+    dirty_ = true;
+  }
   /// Waits for something else that takes a known time.
-  void wait(Duration d) { waited_ += d; dirty_ = true; }
+  void wait(Duration d) {
+    waited_ += d;
+    dirty_ = true;
+  }
 
-  void load(std::uint64_t address, std::span<unsigned char> into) { wait(memory_.load(core_, address, into, begin_)); ++loads_; }
-  void touch(std::uint64_t address, Bytes size) { wait(memory_.touch(core_, address, size, begin_)); ++loads_; }
+  void load(std::uint64_t address, std::span<unsigned char> into) {
+    wait(memory_.load(core_, address, into, begin_));
+    ++loads_;
+  }
+  void touch(std::uint64_t address, Bytes size) {
+    wait(memory_.touch(core_, address, size, begin_));
+    ++loads_;
+  }
   void store(std::uint64_t address, std::span<const unsigned char> bytes) {
     memory_.store(core_, address, bytes, begin_);
     cycles(store_cycles_ * ceil_div(bytes.size(), 64));
@@ -97,11 +109,17 @@ class CoreContext {
   }
 
   template <class T>
-  void load_value(std::uint64_t address, T& value) { load(address, {reinterpret_cast<unsigned char*>(&value), sizeof(T)}); }
+  void load_value(std::uint64_t address, T& value) {
+    load(address, {reinterpret_cast<unsigned char*>(&value), sizeof(T)});
+  }
   template <class T>
-  void store_value(std::uint64_t address, const T& value) { store(address, {reinterpret_cast<const unsigned char*>(&value), sizeof(T)}); }
+  void store_value(std::uint64_t address, const T& value) {
+    store(address, {reinterpret_cast<const unsigned char*>(&value), sizeof(T)});
+  }
   template <class T>
-  void post_value(std::uint64_t address, const T& value) { post_mmio(address, {reinterpret_cast<const unsigned char*>(&value), sizeof(T)}); }
+  void post_value(std::uint64_t address, const T& value) {
+    post_mmio(address, {reinterpret_cast<const unsigned char*>(&value), sizeof(T)});
+  }
 
   std::uint64_t cycles_spent() const { return cycles_; }
   Duration waited() const { return waited_; }

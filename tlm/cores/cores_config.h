@@ -17,8 +17,10 @@ struct Config {
   static constexpr auto schema() {
     using C = Config;
     return std::tuple{
-        Field{"count", &C::count, "cores that run firmware", Known::datasheet, "NVIDIA Rubin platform blog 2026, BlueField-4: 64 Arm Neoverse V2", Range{1U, 512U}},
-        Field{"clock", &C::clock, "core clock", Known::measured, "Hot Chips 2026 BlueField-4 talk: about 1.7 GHz, power-limited", Range{100_MHz, 6_GHz}},
+        Field{"count", &C::count, "cores that run firmware", Known::datasheet,
+              "NVIDIA Rubin platform blog 2026, BlueField-4: 64 Arm Neoverse V2", Range{1U, 512U}},
+        Field{"clock", &C::clock, "core clock", Known::measured, "Hot Chips 2026 BlueField-4 talk: about 1.7 GHz, power-limited",
+              Range{100_MHz, 6_GHz}},
         Field{"poll_cycles", &C::poll_cycles, "from the arrival of work at an idle core to the poll that finds it", Known::assumed,
               "half of one empty turn of a polling loop of about 150 cycles (SPDK NVMe-oF target reports)", Range{0U, 100'000U}},
         Field{"store_cycles", &C::store_cycles, "one 64-byte line of stores, retired through the store buffer", Known::assumed,

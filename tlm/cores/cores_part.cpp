@@ -75,7 +75,8 @@ void Cores::read_register(CoreId core, std::uint64_t address, unsigned bytes, Ta
 
 void Cores::leave(Time now, std::uint64_t arg) {
   Access& access = *reinterpret_cast<Access*>(arg);
-  Payload& payload = pool_.take(access.read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, access.address, {access.size}, access.bytes.data());
+  Payload& payload =
+      pool_.take(access.read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, access.address, {access.size}, access.bytes.data());
   Transfer& transfer = *payload.get_extension<Transfer>();
   transfer.master = Master::core;
   transfer.source = static_cast<std::uint16_t>(access.core.value);

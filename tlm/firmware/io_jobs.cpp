@@ -20,7 +20,8 @@ void IoJobs::add(const JobSpec& spec, UserErrors& errors) {
   const std::size_t before = errors.list.size();
   const auto wrong = [&](const std::string& what) { errors.add("job \"" + spec.name + "\": " + what); };
   std::vector<std::uint32_t> drives = spec.drives;
-  if (drives.empty()) for (std::uint32_t d = 0; d < driver_.drives(); ++d) drives.push_back(d);
+  if (drives.empty())
+    for (std::uint32_t d = 0; d < driver_.drives(); ++d) drives.push_back(d);
   for (const std::uint32_t d : drives) {
     if (d >= driver_.drives()) wrong("drive " + std::to_string(d) + ": there are " + std::to_string(driver_.drives()));
     else if (!driver_.drive(d).ready) wrong("drive " + std::to_string(d) + ": " + driver_.drive(d).failure);
@@ -40,7 +41,8 @@ void IoJobs::add(const JobSpec& spec, UserErrors& errors) {
     if (driver_.drive(d).lba != lba) wrong("drives with different block sizes");
     blocks = std::min(blocks, driver_.drive(d).blocks);
   }
-  if (spec.bs % lba != Bytes{}) wrong("bs = " + std::to_string(spec.bs.count) + " B: not a multiple of the drive's block of " + std::to_string(lba.count) + " B");
+  if (spec.bs % lba != Bytes{})
+    wrong("bs = " + std::to_string(spec.bs.count) + " B: not a multiple of the drive's block of " + std::to_string(lba.count) + " B");
   if (spec.bs > std::min(driver_.max_transfer(), config_.frame)) wrong("bs larger than the largest command");
   if (spec.offset % lba != Bytes{} || spec.offset_increment % lba != Bytes{}) wrong("offset: not a multiple of the drive's block");
   if (errors.list.size() != before) return;
@@ -50,7 +52,8 @@ void IoJobs::add(const JobSpec& spec, UserErrors& errors) {
   const Bytes drive_size = blocks * lba;
   const Bytes size = spec.size.count != 0 ? spec.size : last < drive_size ? spread * (drive_size - last) : Bytes{};
   if (size < spec.bs) wrong("size smaller than bs");
-  if (last + Bytes{ceil_div(size.count / spec.bs.count, spread) * spec.bs.count} > drive_size) wrong("offset and size reach beyond the end of the drive");
+  if (last + Bytes{ceil_div(size.count / spec.bs.count, spread) * spec.bs.count} > drive_size)
+    wrong("offset and size reach beyond the end of the drive");
   if (spec.verify) {
     if (size / spec.bs < 2ULL * spec.iodepth) wrong("verify needs a size of at least 2 x iodepth x bs");
     if (sharing > 1 && spec.offset_increment * spread < size) wrong("verify needs jobs that do not share blocks: set offset_increment");
@@ -58,7 +61,8 @@ void IoJobs::add(const JobSpec& spec, UserErrors& errors) {
   const std::uint64_t buffer = align_up(spec.bs.count, 4096);
   const std::uint64_t per_frame = config_.encrypt ? 1 : std::max<std::uint64_t>(1, config_.frame.count / buffer);
   const std::uint64_t frames = ceil_div(spec.iodepth, per_frame);
-  if (frames * spec.numjobs > staging_.available()) wrong("needs " + std::to_string(frames * spec.numjobs) + " staging frames: raise firmware.frames");
+  if (frames * spec.numjobs > staging_.available())
+    wrong("needs " + std::to_string(frames * spec.numjobs) + " staging frames: raise firmware.frames");
   if (errors.list.size() != before) return;
 
   groups_.push_back(std::make_unique<Group>());
@@ -134,9 +138,11 @@ std::uint64_t IoJobs::pick(Job& job) {
   const JobSpec& spec = job.group->spec;
   std::uint64_t block = job.issued % job.blocks;
   if (is_random(spec.rw)) {
-    block = spec.norandommap ? job.random.below(job.blocks) : Shuffle{job.blocks, mix64(spec.seed) + job.key + job.issued / job.blocks}(block);
+    block =
+        spec.norandommap ? job.random.below(job.blocks) : Shuffle{job.blocks, mix64(spec.seed) + job.key + job.issued / job.blocks}(block);
   }
-  if (spec.verify) while ((job.generations[block] & under_way) != 0) block = block + 1 == job.blocks ? 0 : block + 1;
+  if (spec.verify)
+    while ((job.generations[block] & under_way) != 0) block = block + 1 == job.blocks ? 0 : block + 1;
   return block;
 }
 
@@ -158,8 +164,13 @@ void IoJobs::create(CoreContext& ctx, Job& job) {
     job.generations[slot.block] = slot.generation | under_way;
     if (slot.write) write_pattern(job, slot);
   }
-  driver_.submit(ctx, {.kind = slot.write ? Kind::write : Kind::read, .drive = slot.drive, .lba = slot.lba, .blocks = static_cast<std::uint32_t>(job.lba_blocks),
-                       .buffer = slot.buffer, .done = Done::to<&IoJobs::completed>(this), .tag = (std::uint64_t{job.number} << 32U) | s});
+  driver_.submit(ctx, {.kind = slot.write ? Kind::write : Kind::read,
+                       .drive = slot.drive,
+                       .lba = slot.lba,
+                       .blocks = static_cast<std::uint32_t>(job.lba_blocks),
+                       .buffer = slot.buffer,
+                       .done = Done::to<&IoJobs::completed>(this),
+                       .tag = (std::uint64_t{job.number} << 32U) | s});
 }
 
 void IoJobs::completed(CoreContext& ctx, const Completed& completed) {

@@ -38,7 +38,9 @@ struct JobResult {
   DirectionResult& read() { return direction[0]; }
   DirectionResult& write() { return direction[1]; }
   double iops(std::size_t d) const { return window().count() <= 0 ? 0 : static_cast<double>(direction[d].ios) / to_seconds(window()); }
-  double bytes_per_second(std::size_t d) const { return window().count() <= 0 ? 0 : static_cast<double>(direction[d].bytes.count) / to_seconds(window()); }
+  double bytes_per_second(std::size_t d) const {
+    return window().count() <= 0 ? 0 : static_cast<double>(direction[d].bytes.count) / to_seconds(window());
+  }
 };
 
 class IoJobs {
@@ -76,8 +78,8 @@ class IoJobs {
     Group* group = nullptr;
     std::uint32_t core = 0;
     std::vector<std::uint32_t> drives;
-    std::uint64_t lba_blocks = 0;      // logical blocks per command
-    std::uint64_t blocks = 0;          // commands that cover the region
+    std::uint64_t lba_blocks = 0;  // logical blocks per command
+    std::uint64_t blocks = 0;      // commands that cover the region
     std::uint64_t first_lba = 0;
     std::uint64_t issued = 0, limit = ~0ULL;
     Time start{}, measure{}, end = never;

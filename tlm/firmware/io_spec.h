@@ -19,22 +19,22 @@ constexpr bool writes(Rw rw) { return rw != Rw::read && rw != Rw::randread; }
 struct JobSpec {
   std::string name{"job"};
   Rw rw = Rw::randread;
-  std::uint32_t rwmixread = 50;   ///< percent
+  std::uint32_t rwmixread = 50;  ///< percent
   Bytes bs = 4_KiB;
   std::uint32_t iodepth = 1;
-  std::uint32_t numjobs = 1;      ///< job j runs on core j % cores (numbered over all specs)
-  Bytes offset{};                 ///< of the region on its drive
-  Bytes offset_increment{};       ///< between jobs that share a drive
-  Bytes size{};                   ///< of the region; 0: to the end of the drive
+  std::uint32_t numjobs = 1;  ///< job j runs on core j % cores (numbered over all specs)
+  Bytes offset{};             ///< of the region on its drive
+  Bytes offset_increment{};   ///< between jobs that share a drive
+  Bytes size{};               ///< of the region; 0: to the end of the drive
   Duration runtime{};
-  Duration ramp{};                ///< not measured
+  Duration ramp{};  ///< not measured
   std::uint64_t number_ios = 0;
-  std::uint64_t rate_iops = 0;    ///< of each job; 0: as fast as it goes
+  std::uint64_t rate_iops = 0;  ///< of each job; 0: as fast as it goes
   std::uint64_t seed = 1;
-  bool norandommap = false;       ///< false: every block once per pass, in random order; true: independent draws
-  bool verify = false;            ///< data mode: every block says where and when it was written; reads check it
+  bool norandommap = false;             ///< false: every block once per pass, in random order; true: independent draws
+  bool verify = false;                  ///< data mode: every block says where and when it was written; reads check it
   std::vector<std::uint32_t> drives{};  ///< empty: all
-  bool stripe = false;            ///< false: job j uses drive drives[j % n]; true: block b lies on drive drives[b % n]
+  bool stripe = false;                  ///< false: job j uses drive drives[j % n]; true: block b lies on drive drives[b % n]
 };
 
 /// A pseudo-random permutation of [0, n): a Feistel network with cycle walking. Different for each pass.

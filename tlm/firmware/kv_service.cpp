@@ -11,7 +11,8 @@ using cores::CoreContext;
 using cores::Task;
 using stats::Unit;
 
-KvService::KvService(const Config& config, cores::Model& cores, Driver& driver, ControlMemory& memory, stats::Group& group, fabric::Journeys* journeys)
+KvService::KvService(const Config& config, cores::Model& cores, Driver& driver, ControlMemory& memory, stats::Group& group,
+                     fabric::Journeys* journeys)
     : config_{config},
       cores_{cores},
       driver_{driver},
@@ -40,7 +41,8 @@ KvService::KvService(const Config& config, cores::Model& cores, Driver& driver, 
     rings_[core].completion = rings_[core].receive + receive_bytes_;
   }
   for (std::size_t s = 0; s < stage_count; ++s) {
-    stage_counters_.push_back(std::make_unique<stats::Counter>(group, name_of(static_cast<Stage>(s)), Unit::picosecond, "time of answered requests in this stage"));
+    stage_counters_.push_back(std::make_unique<stats::Counter>(group, name_of(static_cast<Stage>(s)), Unit::picosecond,
+                                                               "time of answered requests in this stage"));
   }
 }
 
@@ -53,7 +55,8 @@ void KvService::start(CoreContext& ctx, UserErrors& errors) {
       errors.add(drive + info.failure);
       continue;
     }
-    if (config_.frame > info.max_transfer) errors.add(drive + "firmware.frame is larger than its maximum transfer of " + std::to_string(info.max_transfer.count) + " B");
+    if (config_.frame > info.max_transfer)
+      errors.add(drive + "firmware.frame is larger than its maximum transfer of " + std::to_string(info.max_transfer.count) + " B");
     if (config_.frame % info.lba != Bytes{0}) errors.add(drive + "firmware.frame is not a multiple of its block");
     const Bytes all = info.blocks * info.lba;
     slabs.push_back((config_.drive_capacity.count == 0 ? all : std::min(all, config_.drive_capacity)) / config_.frame);
@@ -62,7 +65,8 @@ void KvService::start(CoreContext& ctx, UserErrors& errors) {
   store_.emplace(config_, slabs, config_.deallocate ? KvStore::Freed::to<&KvService::freed>(this) : KvStore::Freed{});
   serving_cores_ = driver_.cores_ready();
   cores_.use(serving_cores_);
-  for (std::uint32_t core = 0; core < serving_cores_; ++core) cores_.submit(cores::CoreId{core}, Task::of<&KvService::announce>(this, core), ctx.now());
+  for (std::uint32_t core = 0; core < serving_cores_; ++core)
+    cores_.submit(cores::CoreId{core}, Task::of<&KvService::announce>(this, core), ctx.now());
 }
 
 void KvService::announce(CoreContext& ctx, std::uint64_t core) {
@@ -211,7 +215,9 @@ void KvService::store_object(CoreContext& ctx, std::uint32_t r) {
   if (result != StoreResult::ok) {
     ++refused_;
     request.object = KvStore::none;
-    request.status = result == StoreResult::exists ? KvStatus::key_exists : result == StoreResult::no_space ? KvStatus::no_space : KvStatus::invalid_value_size;
+    request.status = result == StoreResult::exists     ? KvStatus::key_exists
+                     : result == StoreResult::no_space ? KvStatus::no_space
+                                                       : KvStatus::invalid_value_size;
     return respond(ctx, r);
   }
   request.size = request.capsule.size;
@@ -259,7 +265,8 @@ void KvService::respond(CoreContext& ctx, std::uint32_t r) {
     *stage_counters_[s] += d;
   }
   total_ += static_cast<Wide>((trip.at() - start).count());
-  if (request.status == KvStatus::ok && request.size != 0 && request.capsule.opcode != fabric::Opcode::exist) (storing ? store_time_ : retrieve_).add(ctx.now() - request.begun);
+  if (request.status == KvStatus::ok && request.size != 0 && request.capsule.opcode != fabric::Opcode::exist)
+    (storing ? store_time_ : retrieve_).add(ctx.now() - request.begun);
   if (request.status == KvStatus::unrecovered_error || request.status == KvStatus::data_transfer_error) ++failed_;
   post(ctx, wr);
   ++responses_;
@@ -298,8 +305,12 @@ void KvService::tell_drives(CoreContext& ctx) {
     std::uint32_t drive = store_->drive_of(object), slab = store_->first_slab(object);
     for (std::uint64_t i = 0; i < leaving_[index].remaining; ++i) {
       const auto blocks = static_cast<std::uint32_t>(config_.frame / driver_.drive(drive).lba);
-      driver_.submit(ctx, {.kind = Kind::deallocate, .drive = drive, .lba = std::uint64_t{slab} * blocks, .blocks = blocks,
-                           .done = Done::to<&KvService::deallocated>(this), .tag = index});
+      driver_.submit(ctx, {.kind = Kind::deallocate,
+                           .drive = drive,
+                           .lba = std::uint64_t{slab} * blocks,
+                           .blocks = blocks,
+                           .done = Done::to<&KvService::deallocated>(this),
+                           .tag = index});
       slab = store_->extents().next(drive, slab);
       drive = drive + 1 == driver_.drives() ? 0 : drive + 1;
     }

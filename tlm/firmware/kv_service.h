@@ -44,7 +44,8 @@ class KvService {
   /// A finished NVMe command's journey inside the drive, or nullptr; valid until the next call.
   using DriveJourney = Delegate<const Journey*(std::uint32_t drive, std::uint16_t qid, std::uint16_t cid)>;
 
-  KvService(const Config& config, cores::Model& cores, Driver& driver, ControlMemory& memory, stats::Group& group, fabric::Journeys* journeys);
+  KvService(const Config& config, cores::Model& cores, Driver& driver, ControlMemory& memory, stats::Group& group,
+            fabric::Journeys* journeys);
 
   /// A write to [base, base + size) is a capsule or a NIC completion: call written().
   std::uint64_t watch_base() const { return base_; }
@@ -75,24 +76,24 @@ class KvService {
     KvStatus status = KvStatus::ok;
     bool answered = false, waiting = false;
     std::uint64_t size = 0, extents = 0;
-    std::uint64_t planned = 0, moved = 0;        // extents given to windows; extents whose data has moved on
-    std::uint32_t drive = 0, slab = 0;           // of extent `planned`
-    std::uint32_t windows = 0;                   // in flight
+    std::uint64_t planned = 0, moved = 0;  // extents given to windows; extents whose data has moved on
+    std::uint32_t drive = 0, slab = 0;     // of extent `planned`
+    std::uint32_t windows = 0;             // in flight
     Time begun{};
-    Journey own;                                 // where the NIC keeps none
+    Journey own;  // where the NIC keeps none
     std::uint32_t next_free = none;
   };
   struct Window {
     std::uint32_t request = 0;
-    std::uint64_t first = 0;                     // extent
+    std::uint64_t first = 0;  // extent
     std::uint32_t extents = 0, remaining = 0;
-    std::uint32_t drive = 0, slab = 0;           // of its first extent
+    std::uint32_t drive = 0, slab = 0;  // of its first extent
     bool failed = false;
     std::vector<std::uint32_t> frames;
   };
   struct CoreRings {
-    std::uint64_t receive = 0, completion = 0;   // addresses
-    std::uint64_t received = 0, completed = 0;   // entries read
+    std::uint64_t receive = 0, completion = 0;  // addresses
+    std::uint64_t received = 0, completed = 0;  // entries read
     std::uint64_t received_told = 0, completed_told = 0;
     std::uint64_t receive_unseen = 0, completion_unseen = 0;
     bool receive_poll = false, completion_poll = false;

@@ -92,8 +92,13 @@ void KvService::flash(CoreContext& ctx, std::uint32_t w, Kind kind) {
   for (std::uint32_t i = 0; i < window.extents; ++i) {
     const std::uint64_t lba = driver_.drive(drive).lba.count;
     const std::uint64_t bytes = bytes_before(request, window.first + i + 1) - bytes_before(request, window.first + i);
-    driver_.submit(ctx, {.kind = kind, .drive = drive, .lba = slab * (config_.frame.count / lba), .blocks = static_cast<std::uint32_t>(ceil_div(bytes, lba)),
-                         .buffer = staging_.address_of(window.frames[i]), .done = Done::to<&KvService::flash_done>(this), .tag = w});
+    driver_.submit(ctx, {.kind = kind,
+                         .drive = drive,
+                         .lba = slab * (config_.frame.count / lba),
+                         .blocks = static_cast<std::uint32_t>(ceil_div(bytes, lba)),
+                         .buffer = staging_.address_of(window.frames[i]),
+                         .done = Done::to<&KvService::flash_done>(this),
+                         .tag = w});
     slab = store_->extents().next(drive, slab);
     drive = drive + 1 == driver_.drives() ? 0 : drive + 1;
   }

@@ -65,7 +65,9 @@ void Driver::value(cores::CoreContext& ctx, std::uint64_t drive, std::uint64_t v
   }
 }
 
-void Driver::again(Time now, std::uint64_t drive) { cores_.submit(cores::CoreId{0}, cores::Task::of<&Driver::read_status>(this, drive), now); }
+void Driver::again(Time now, std::uint64_t drive) {
+  cores_.submit(cores::CoreId{0}, cores::Task::of<&Driver::read_status>(this, drive), now);
+}
 
 void Driver::enable(cores::CoreContext& ctx, std::uint32_t d) {
   const std::uint64_t bar = bus::bar_base + d * bus::bar_stride;
@@ -131,8 +133,9 @@ void Driver::admin_done(cores::CoreContext& ctx, const Completed& completed) {
   Setup& setup = setup_[d];
   DriveInfo& info = info_[d];
   if (!completed.ok()) {
-    return finish(ctx, d, "admin command of step " + std::to_string(static_cast<int>(setup.step)) + " failed, status " +
-                              std::to_string(static_cast<unsigned>(completed.status)));
+    return finish(ctx, d,
+                  "admin command of step " + std::to_string(static_cast<int>(setup.step)) + " failed, status " +
+                      std::to_string(static_cast<unsigned>(completed.status)));
   }
   switch (setup.step) {
     case Step::controller:

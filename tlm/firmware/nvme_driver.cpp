@@ -31,7 +31,8 @@ Driver::Driver(const Config& config, Agenda& agenda, cores::Model& cores, Contro
       admin_{group, "admin", Unit::count, "admin commands completed"},
       latency_{group, "latency", "SQE written to completion taken"} {
   const std::uint64_t page = config.page.count;
-  const std::uint64_t lists = std::uint64_t{std::min<std::uint64_t>(page, std::max<std::uint64_t>(16, 8 * ceil_div(config.max_command.count, 4096)))};
+  const std::uint64_t lists =
+      std::uint64_t{std::min<std::uint64_t>(page, std::max<std::uint64_t>(16, 8 * ceil_div(config.max_command.count, 4096)))};
   std::uint64_t list_bytes = 16;
   while (list_bytes < lists) list_bytes *= 2;
   const std::uint32_t largest = std::max(config.queue_entries, 32U);
@@ -46,10 +47,15 @@ Driver::Driver(const Config& config, Agenda& agenda, cores::Model& cores, Contro
     for (std::uint32_t q = 0; q <= config.cores; ++q) {
       const std::uint64_t index = pairs_.size();
       const std::uint32_t entries = q == 0 ? 32 : config.queue_entries;
-      pairs_.emplace_back(QueuePair::Place{.sq = sq_base + index * sq_stride, .cq = cq_base_ + index * cq_stride_,
+      pairs_.emplace_back(QueuePair::Place{.sq = sq_base + index * sq_stride,
+                                           .cq = cq_base_ + index * cq_stride_,
                                            .lists = q == 0 ? 0 : memory.take(list_bytes * (entries - 1), list_bytes),
-                                           .list_bytes = list_bytes, .bar = bus::bar_base + d * bus::bar_stride, .drive = d,
-                                           .core = q == 0 ? 0 : q - 1, .qid = static_cast<std::uint16_t>(q), .entries = entries});
+                                           .list_bytes = list_bytes,
+                                           .bar = bus::bar_base + d * bus::bar_stride,
+                                           .drive = d,
+                                           .core = q == 0 ? 0 : q - 1,
+                                           .qid = static_cast<std::uint16_t>(q),
+                                           .entries = entries});
     }
   }
   software_.resize(pairs_.size());
@@ -67,9 +73,7 @@ Bytes Driver::max_transfer() const {
   return n;
 }
 
-bool Driver::all_ready() const {
-  return std::ranges::all_of(info_, &DriveInfo::ready);
-}
+bool Driver::all_ready() const { return std::ranges::all_of(info_, &DriveInfo::ready); }
 
 void Driver::mark_dirty(QueuePair& qp) {
   if (qp.dirty) return;

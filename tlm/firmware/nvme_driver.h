@@ -117,8 +117,8 @@ class Driver {
   cores::Model& cores_;
   std::vector<DriveInfo> info_;
   std::vector<Setup> setup_;
-  std::vector<QueuePair> pairs_;  // of drive d: admin, then one per core
-  std::vector<Ring<Command>> software_;  // beside pairs_
+  std::vector<QueuePair> pairs_;                   // of drive d: admin, then one per core
+  std::vector<Ring<Command>> software_;            // beside pairs_
   std::vector<std::vector<std::uint32_t>> dirty_;  // per core: pairs to ring
   std::uint64_t cq_base_ = 0, cq_stride_ = 0;
   std::uint32_t finished_ = 0;

@@ -56,7 +56,13 @@ bool QueuePair::take(const nvme::Cqe& cqe, Done& done, Completed& completed) {
   Slot& slot = slots_[cqe.cid];
   slot.live = false;
   done = slot.done;
-  completed = {.tag = slot.tag, .status = cqe.code(), .result = cqe.dw0, .drive = place_.drive, .qid = place_.qid, .cid = cqe.cid, .submitted = slot.submitted,
+  completed = {.tag = slot.tag,
+               .status = cqe.code(),
+               .result = cqe.dw0,
+               .drive = place_.drive,
+               .qid = place_.qid,
+               .cid = cqe.cid,
+               .submitted = slot.submitted,
                .entered = slot.entered};
   free_.push_back(cqe.cid);
   return true;

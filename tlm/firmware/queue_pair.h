@@ -22,8 +22,8 @@ struct Completed {
   std::uint32_t drive = 0;
   std::uint16_t qid = 0;
   std::uint16_t cid = 0;
-  Time submitted{};          ///< when its SQE had been written
-  Time entered{};            ///< when the task that wrote it began
+  Time submitted{};  ///< when its SQE had been written
+  Time entered{};    ///< when the task that wrote it began
   bool ok() const { return status == nvme::Status::success; }
 };
 using Done = Delegate<void(cores::CoreContext&, const Completed&)>;

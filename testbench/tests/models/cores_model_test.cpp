@@ -50,7 +50,9 @@ struct Bench {
     model.submit(CoreId{1}, Task::of<&Bench::work>(this, 10, 77), ctx.now());
     ctx.cycles(n);
   }
-  void submit(std::uint32_t core, std::uint64_t n, std::uint64_t tag, Time at) { model.submit(CoreId{core}, Task::of<&Bench::work>(this, n, tag), at); }
+  void submit(std::uint32_t core, std::uint64_t n, std::uint64_t tag, Time at) {
+    model.submit(CoreId{core}, Task::of<&Bench::work>(this, n, tag), at);
+  }
   std::vector<std::string> broken() {
     Laws laws;
     model.check(laws, agenda.now());
@@ -97,9 +99,7 @@ TEST(CoresModel, BusyCoreIsFirstComeFirstServedWithoutFurtherPolls) {
   ASSERT_EQ(b.runs.size(), 64U);
   for (std::size_t i = 0; i < 64; ++i) {
     EXPECT_EQ(b.runs[i].tag, i);
-    if (i > 0) {
-      EXPECT_EQ(b.runs[i].start, b.runs[i - 1].end);
-    }
+    if (i > 0) { EXPECT_EQ(b.runs[i].start, b.runs[i - 1].end); }
   }
   EXPECT_TRUE(b.broken().empty());
 }
@@ -176,9 +176,7 @@ TEST(CoresModel, RandomStressKeepsOrderAndLaws) {
     at += Duration{static_cast<std::int64_t>(random.below(20'000))};
     b.agenda.run_until(at);
     b.submit(static_cast<std::uint32_t>(random.below(64)), random.below(2000), i, at);
-    if (i % 1000 == 0) {
-      EXPECT_TRUE(b.broken().empty());
-    }
+    if (i % 1000 == 0) { EXPECT_TRUE(b.broken().empty()); }
   }
   b.agenda.run();
   EXPECT_EQ(b.runs.size(), 20'000U);

@@ -33,7 +33,9 @@ struct User {
       rig.driver->submit(ctx, next_command);
     }
   }
-  void go(std::uint64_t n, std::uint32_t core = 0) { rig.model.submit(cores::CoreId{core}, cores::Task::of<&User::batch>(this, n), rig.agenda.now()); }
+  void go(std::uint64_t n, std::uint32_t core = 0) {
+    rig.model.submit(cores::CoreId{core}, cores::Task::of<&User::batch>(this, n), rig.agenda.now());
+  }
   Rig& rig;
   Command command{.kind = Kind::read, .blocks = 1, .buffer = bus::staging_base};
   std::vector<std::pair<Completed, Time>> ended;
@@ -49,10 +51,10 @@ TEST(NvmeDriver, BringsDrivesUpByTheBook) {
   Config c;
   c.cores = 4;
   Rig rig{c, 3};
-  rig.drives[1]->mdts = 5;      // 128 KiB
-  rig.drives[2]->mpsmax = 2;    // 16 KiB: 64 KiB pages impossible
+  rig.drives[1]->mdts = 5;    // 128 KiB
+  rig.drives[2]->mpsmax = 2;  // 16 KiB: 64 KiB pages impossible
   rig.drives[2]->dstrd = 3;
-  rig.drives[0]->cc = 1;        // left enabled by somebody before us
+  rig.drives[0]->cc = 1;  // left enabled by somebody before us
   rig.drives[0]->csts = 1;
   rig.bring_up();
   ASSERT_TRUE(rig.up);
@@ -186,7 +188,8 @@ TEST(NvmeDriver, PrpsOfEveryShape) {
     rig.data = true;
     rig.drives[0]->mpsmax = mpsmax;
     rig.bring_up();
-    for (const auto& [offset, blocks] : std::vector<std::pair<std::uint64_t, std::uint32_t>>{{0, 1}, {0, 16}, {4096, 16}, {0, 32}, {0, 256}, {8192, 250}}) {
+    for (const auto& [offset, blocks] :
+         std::vector<std::pair<std::uint64_t, std::uint32_t>>{{0, 1}, {0, 16}, {4096, 16}, {0, 32}, {0, 256}, {8192, 250}}) {
       std::vector<unsigned char> bytes(blocks * 4096ULL), back(bytes.size());
       for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(mix64(i / 64 + offset + blocks));
       rig.memory.write(bus::staging_base + offset, bytes);

@@ -22,7 +22,10 @@ struct Jobs {
     io->start(start, Delegate<void(Time)>::to<&Jobs::done>(this));
     rig.agenda.run();
   }
-  void done(Time now) { ended = now; ++dones; }
+  void done(Time now) {
+    ended = now;
+    ++dones;
+  }
   JobResult& result(std::size_t i = 0) { return io->result(i); }
   Rig rig;
   std::unique_ptr<IoJobs> io;
@@ -69,7 +72,7 @@ TEST(IoJobs, DepthTimesThroughputIsLatency) {
     const double iops = jobs.result().iops(0);
     EXPECT_NEAR(read.lat.mean() * 1e-12 * iops, depth, 0.01 * depth);  // Little
     if (depth == 64) {
-      EXPECT_NEAR(iops, 500'000, 2'500);                               // the drive: one per 2 us
+      EXPECT_NEAR(iops, 500'000, 2'500);  // the drive: one per 2 us
       EXPECT_NEAR(read.lat.mean() * 1e-6, 128, 1.3);
     }
     EXPECT_EQ(jobs.result().window(), 20ms);
@@ -221,8 +224,10 @@ TEST(IoJobs, EveryMistakeOfTheUserIsNamed) {
   EXPECT_EQ(mistakes({.ramp = 1ms}).at(0), "job \"job\": ramp without a runtime");
   EXPECT_EQ(mistakes({.verify = true}).at(0), "job \"job\": verify needs data mode");
   EXPECT_EQ(mistakes({.drives = {7}}).at(0), "job \"job\": drive 7: there are 1");
-  EXPECT_EQ(mistakes({.iodepth = 16, .size = 64_KiB, .verify = true}, true).at(0), "job \"job\": verify needs a size of at least 2 x iodepth x bs");
-  EXPECT_EQ(mistakes({.numjobs = 2, .size = 1_MiB, .verify = true}, true).at(0), "job \"job\": verify needs jobs that do not share blocks: set offset_increment");
+  EXPECT_EQ(mistakes({.iodepth = 16, .size = 64_KiB, .verify = true}, true).at(0),
+            "job \"job\": verify needs a size of at least 2 x iodepth x bs");
+  EXPECT_EQ(mistakes({.numjobs = 2, .size = 1_MiB, .verify = true}, true).at(0),
+            "job \"job\": verify needs jobs that do not share blocks: set offset_increment");
   EXPECT_EQ(mistakes({.bs = 1_MiB, .iodepth = 4097}).at(0), "job \"job\": needs 4097 staging frames: raise firmware.frames");
   EXPECT_EQ(mistakes({.rwmixread = 101, .iodepth = 0, .numjobs = 0}).size(), 3U);  // all at once
 }

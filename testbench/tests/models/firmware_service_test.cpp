@@ -70,7 +70,8 @@ TEST(KvService, OneSmallRetrieveToThePicosecond) {
   rig.capsule(Opcode::retrieve, 1, 1_MiB, 2, rig.agenda.now());
   rig.agenda.run();
   ASSERT_EQ(rig.responses.size(), 2U);
-  // idle poll · poll 75, capsule, parse 200, lookup 100, bucket, entry, plan 50, submit 250, PRP list of 15 entries 2 x 2, SQE 2, doorbell 40
+  // idle poll · poll 75, capsule, parse 200, lookup 100, bucket, entry, plan 50, submit 250, PRP list of 15 entries 2 x 2, SQE 2, doorbell
+  // 40
   const Duration in = core(75) + core(75 + 200 + 100 + 50 + 250 + 4 + 2 + 40) + 3 * 200ns;
   // write to the drive, drive, idle poll, poll 75 + entry 150 (line), rdma 100 + register 40, response 100 + register 40
   const Duration out = 300ns + 50us + core(75) + core(75 + 150 + 140 + 140) + 200ns + 300ns;
@@ -91,9 +92,13 @@ TEST(KvService, CyclesOfEachStepAreKnobs) {
     return rig.responses.at(1).at - Time{2s};
   };
   const Duration base = time_of({});
-  for (const auto& [member, times] : std::vector<std::pair<std::uint32_t Config::*, std::int64_t>>{
-           {&Config::parse_cycles, 1}, {&Config::lookup_cycles, 1}, {&Config::plan_cycles, 1}, {&Config::rdma_cycles, 2},
-           {&Config::submit_cycles, 1}, {&Config::completion_cycles, 1}, {&Config::poll_cycles, 2}}) {
+  for (const auto& [member, times] : std::vector<std::pair<std::uint32_t Config::*, std::int64_t>>{{&Config::parse_cycles, 1},
+                                                                                                   {&Config::lookup_cycles, 1},
+                                                                                                   {&Config::plan_cycles, 1},
+                                                                                                   {&Config::rdma_cycles, 2},
+                                                                                                   {&Config::submit_cycles, 1},
+                                                                                                   {&Config::completion_cycles, 1},
+                                                                                                   {&Config::poll_cycles, 2}}) {
     Config c;
     c.*member += 17'000;  // 10 us
     EXPECT_EQ(time_of(c) - base, times * 10us);
@@ -281,7 +286,8 @@ TEST(KvService, RandomStressOverFourCoresKeepsAllLaws) {
     for (int i = 0; i < 10; ++i) {
       const std::uint64_t key = random.below(60);
       const Opcode op = std::array{Opcode::store, Opcode::retrieve, Opcode::retrieve, Opcode::remove}[random.below(4)];
-      rig.capsule(op, key, op == Opcode::store ? Bytes{1 + random.below(12U << 20U)} : 12_MiB, ++sent, rig.agenda.now(), 0, random.below(4));
+      rig.capsule(op, key, op == Opcode::store ? Bytes{1 + random.below(12U << 20U)} : 12_MiB, ++sent, rig.agenda.now(), 0,
+                  random.below(4));
     }
     rig.agenda.run_until(rig.agenda.now() + Duration{static_cast<std::int64_t>(random.below(400'000'000))});
     ASSERT_TRUE(rig.broken().empty()) << rig.broken().front();

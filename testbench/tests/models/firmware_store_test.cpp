@@ -105,9 +105,7 @@ TEST(KvStore, EvictionIsExactlyLruAgainstAReference) {
       ASSERT_EQ(store.remove(key_of(key)), reference.entries.contains(key));
       if (reference.entries.contains(key)) reference.drop(key);
     }
-    if (i % 5000 == 0) {
-      ASSERT_TRUE(broken(store).empty()) << broken(store).front();
-    }
+    if (i % 5000 == 0) { ASSERT_TRUE(broken(store).empty()) << broken(store).front(); }
   }
   EXPECT_EQ(store.objects(), reference.entries.size());
   EXPECT_TRUE(broken(store).empty());
@@ -206,7 +204,10 @@ TEST(KvStore, MillionsOfObjectsFitInLittleMemory) {
 
 TEST(KvStore, RemovedObjectsKeepTheirExtentsUntilTheDrivesKnow) {
   struct Owner {
-    bool freed(ObjectId id) { asked.push_back(id); return true; }
+    bool freed(ObjectId id) {
+      asked.push_back(id);
+      return true;
+    }
     std::vector<ObjectId> asked;
   } owner;
   KvStore store{small(), {4}, KvStore::Freed::to<&Owner::freed>(&owner)};

@@ -15,7 +15,8 @@ namespace {
 
 /// 200 ns for anything; keeps bytes; says no above 1 MiB.
 struct Store : sc_core::sc_module {
-  Store(const sc_core::sc_module_name& name, Agenda& agenda) : sc_module{name}, port{"in", agenda, TargetPort::Serve::to<&Store::serve>(this)} {}
+  Store(const sc_core::sc_module_name& name, Agenda& agenda)
+      : sc_module{name}, port{"in", agenda, TargetPort::Serve::to<&Store::serve>(this)} {}
   Window serve(Payload& p, Time at) {
     if (p.get_address() + p.get_data_length() > bytes.size()) {
       p.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
@@ -76,7 +77,7 @@ TEST(CoresPart, LoadsStoresAndRegistersThroughOneSocket) {
   ASSERT_EQ(fw.values.size(), 2U);
   EXPECT_EQ(std::get<1>(fw.values[0]), 7U);
   EXPECT_EQ(std::get<2>(fw.values[0]), fw.begin + 19ns + 320ns + 200ns + 75ns);  // sent, answered, polled
-  EXPECT_EQ(std::get<1>(fw.values[1]), 0xffffffffU);                            // nobody there: all ones
+  EXPECT_EQ(std::get<1>(fw.values[1]), 0xffffffffU);                             // nobody there: all ones
   EXPECT_EQ(cores.failed(), 1U);
   Laws laws;
   cores.check(laws, agenda.now());

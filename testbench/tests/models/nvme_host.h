@@ -241,6 +241,7 @@ class Host {
     if (r.data != nullptr && r.kind == ftl::RequestKind::read) flash.read(r.address.count, r.data, r.size.count);
     if (r.data != nullptr && r.kind == ftl::RequestKind::write) flash.write(r.address.count, r.data, r.size.count);
     r.stream = {now, now + (r.kind == ftl::RequestKind::read ? stream_time : Duration{})};
+    if (r.kind == ftl::RequestKind::read && r.address == Bytes{}) r.stream.last += first_stream;
     r.journey.mark(r.kind == ftl::RequestKind::read ? Stage::sense : Stage::map, now);
     controller.ftl_answered(r, now);
   }
@@ -291,6 +292,7 @@ class Host {
   Duration write_accept = 1us;
   Duration write_time = 4us;
   Duration other_time = 2us;
+  Duration first_stream{}; ///< more of it for the chunk at address 0
   bool jitter = false;     ///< random latencies, zero (inside the call) included
   std::uint64_t bad_address = ~std::uint64_t{0};
   ftl::RequestStatus ftl_status = ftl::RequestStatus::ok;

@@ -314,6 +314,17 @@ TEST(NvmeIo, ScatteredPagesShareTheirChunksStream) {
   for (int i = 0; i < 4; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)].stream.last, seen[0].at + (i + 1) * 2500ns);
 }
 
+TEST(NvmeIo, TheLastByteEndsACommandEvenIfItsChunkWasAnsweredFirst) {
+  Host host;
+  host.first_stream = 30us;
+  host.bring_up();
+  EXPECT_EQ(latency_of(host, Host::rw(IoOpcode::read, 15, 2, data_at, data_at + 4096)), 1us + 800ns + 3us + 50us + 1us + 300ns);
+  Sqe sqe = Host::rw(IoOpcode::read, 0, 17, 0);
+  host.describe(sqe, data_at, 17 * 4096, list_at);
+  EXPECT_EQ(latency_of(host, sqe), 1us + 800ns + 3us + 50us + 30us + 300ns);
+  EXPECT_EQ(host.done.back().journey[Stage::link], 30us);
+}
+
 TEST(NvmeIo, PlacementTravelsToTheFtl) {
   Host host;
   host.bring_up();

@@ -30,6 +30,9 @@ Driver::Driver(const Config& config, Agenda& agenda, cores::Model& cores, Contro
       spurious_{group, "spurious", Unit::count, "completions of commands that were not in flight"},
       admin_{group, "admin", Unit::count, "admin commands completed"},
       latency_{group, "latency", "SQE written to completion taken"} {
+  if (config.cores > cores.count()) {
+    throw UserErrors{"firmware.cores = " + std::to_string(config.cores) + ": there are " + std::to_string(cores.count()) + " (cores.count)"};
+  }
   const std::uint64_t page = config.page.count;
   const std::uint64_t lists =
       std::uint64_t{std::min<std::uint64_t>(page, std::max<std::uint64_t>(16, 8 * ceil_div(config.max_command.count, 4096)))};

@@ -316,6 +316,12 @@ TEST(NvmeDriver, SixteenCoresShareADriveFairly) {
   EXPECT_TRUE(rig.broken().empty());
 }
 
+TEST(NvmeDriver, MoreFirmwareCoresThanCoresIsTheUsersMistake) {
+  cores::Config few;
+  few.count = 8;
+  EXPECT_THROW((Rig{Config{}, 1, few}), UserErrors);
+}
+
 TEST(NvmeDriver, CostsLittleHostTime) {
   Rig rig;
   rig.bring_up();

@@ -322,6 +322,50 @@ TEST(NvmeDriver, MoreFirmwareCoresThanCoresIsTheUsersMistake) {
   EXPECT_THROW((Rig{Config{}, 1, few}), UserErrors);
 }
 
+TEST(NvmeDriver, PageAndLargestCommandAreKnobs) {
+  Config c;
+  c.page = 16_KiB;
+  c.max_command = 256_KiB;
+  c.frame = 256_KiB;
+  Rig rig{c};
+  rig.bring_up();
+  EXPECT_EQ(rig.driver->drive(0).page, 16_KiB);
+  EXPECT_EQ(nvme::Cc{rig.drives[0]->cc}.mps(), 2U);
+  EXPECT_EQ(rig.driver->max_transfer(), 256_KiB);
+}
+
+TEST(NvmeDriver, ReadyPollDelaysBringUp) {
+  const auto booted = [](Duration pause) {
+    Config c;
+    c.cores = 1;
+    c.ready_poll = pause;
+    Rig rig{c};
+    rig.driver->bring_up(Time{}, {});
+    rig.agenda.run();
+    return rig.agenda.now();
+  };
+  // Ready 25 us after CC.EN: with a long pause the second look comes one pause after the first.
+  const Duration later = booted(5ms) - booted(1ms);
+  EXPECT_EQ(later, 4ms);
+}
+
+TEST(NvmeDriver, PollBatchBoundsOnePoll) {
+  const auto polls = [](std::uint32_t batch) {
+    Config c;
+    c.poll_batch = batch;
+    Rig rig{c};
+    rig.bring_up();
+    const std::uint64_t before = rig.counter("polls");
+    User user{rig};
+    user.go(64);  // all complete at one moment
+    rig.agenda.run();
+    EXPECT_EQ(user.ended.size(), 64U);
+    return rig.counter("polls") - before;
+  };
+  EXPECT_EQ(polls(128), 1U);
+  EXPECT_EQ(polls(16), 5U);  // the last finds nothing
+}
+
 TEST(NvmeDriver, CostsLittleHostTime) {
   Rig rig;
   rig.bring_up();

@@ -188,6 +188,18 @@ TEST(KvStore, ExistingAndMaxObjectKnobs) {
   EXPECT_EQ(store.begin_store(key_of(2), 1_MiB, id), StoreResult::ok);
 }
 
+TEST(KvStore, IndexLiesInMemoryAsBucketsThenEntries) {
+  Config c = small();
+  c.index_buckets = 16;
+  KvStore store{c, {10}};
+  for (std::uint64_t k = 0; k < 100; ++k) {
+    EXPECT_GE(store.bucket_address(key_of(k)), bus::index_base);
+    EXPECT_LT(store.bucket_address(key_of(k)), bus::index_base + 16 * 64);
+    EXPECT_EQ(store.bucket_address(key_of(k)) % 64, 0U);
+  }
+  EXPECT_EQ(store.entry_address(3), bus::index_base + 16 * 64 + 3 * 64);
+}
+
 TEST(KvStore, MillionsOfObjectsFitInLittleMemory) {
   KvStore store{small(), std::vector<std::uint64_t>(9, 2'000'000)};
   const auto begin = std::chrono::steady_clock::now();

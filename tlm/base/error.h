@@ -27,6 +27,7 @@ struct UserErrors : std::exception {
 
 inline constexpr int exit_user_error = 2;     ///< bad input: configuration, trace, command line
 inline constexpr int exit_law_broken = 3;     ///< a conservation law failed, or the simulation stalled
+inline constexpr int exit_unwritable = 4;     ///< the result could not be written (a full disk); what is there says it is partial
 inline constexpr int exit_interrupted = 130;  ///< Ctrl-C; the partial result is on disk and says so
 
 /// Our own mistake: prints where and when, then aborts.

@@ -53,22 +53,38 @@ struct PartChoice {
   }
 };
 
-/// Rules between blocks.
+/// Rules between blocks: platforms that cannot work.
 void check_platform(const Config& c, UserErrors& errors) {
   const auto bad = [&](const std::string& text) { errors.add("platform: " + text); };
   if (c.nvme.mdts < c.firmware.frame) {
     bad("firmware.frame = " + print(c.firmware.frame) + " is larger than the largest command a drive takes (nvme.mdts = " + print(c.nvme.mdts) +
         "); lower firmware.frame or raise nvme.mdts");
   }
-  if (c.crypto.frame != c.firmware.frame) {
-    bad("crypto.frame = " + print(c.crypto.frame) + " differs from firmware.frame = " + print(c.firmware.frame) + "; the engine finds its keys by frame: make them equal");
+  if (c.firmware.encrypt && c.crypto.frame_size != c.firmware.frame) {
+    bad("crypto.frame_size = " + print(c.crypto.frame_size) + " differs from firmware.frame = " + print(c.firmware.frame) +
+        "; the engine finds its keys by frame: make them equal");
+  }
+  if (c.firmware.encrypt && c.crypto.frames < c.firmware.frames) {
+    bad("crypto.frames = " + print(c.crypto.frames) + " is less than firmware.frames = " + print(c.firmware.frames) + "; every staging frame needs an entry");
+  }
+  if (c.firmware.cores > c.cores.count) {
+    bad("firmware.cores = " + print(c.firmware.cores) + " serve, but cores.count = " + print(c.cores.count) + "; lower one or raise the other");
+  }
+  if (c.firmware.cores > c.nvme.max_queues) {
+    bad("firmware.cores = " + print(c.firmware.cores) + " need a queue pair each, but nvme.max_queues = " + print(c.nvme.max_queues));
   }
   if (c.ftl.mapping_unit.count % c.nvme.lba.count != 0) {
     bad("ftl.mapping_unit = " + print(c.ftl.mapping_unit) + " is not a multiple of nvme.lba = " + print(c.nvme.lba));
   }
+  c.ftl.check("ftl", geometry_of(c.nand), errors);
 }
 
 }  // namespace
+
+ftl::Geometry geometry_of(const nand::Config& c) {
+  return {.channels = c.channels, .dies = c.channels * c.dies_per_channel, .planes = c.planes, .blocks_per_plane = c.blocks_per_plane,
+          .wordlines_per_block = c.wordlines_per_block, .bits_per_cell = c.bits_per_cell, .page = c.page};
+}
 
 std::vector<std::string> presets() {
   std::vector<std::string> names;
@@ -120,6 +136,7 @@ Resolved load(const std::string& preset, const std::vector<std::string>& files, 
   block("crypto", c.crypto, &c.parts.crypto);
   block("pcie", c.pcie, &c.parts.pcie);
   block("uplink", c.uplink, nullptr);
+  block("switch", c.pcie_switch, nullptr);
   block("nvme", c.nvme, &c.parts.nvme);
   block("ftl", c.ftl, &c.parts.ftl);
   block("nand", c.nand, &c.parts.nand);

@@ -24,7 +24,6 @@ namespace flashpath::platform {
 struct General {
   std::uint32_t drives = 1;
   bool pcie_switch = false;
-  bool encrypt = true;
   bool data = false;
   std::uint64_t seed = 1;
   Duration run_ahead = std::chrono::milliseconds{1};
@@ -36,7 +35,6 @@ struct General {
         Field{"drives", &C::drives, "NVMe drives behind the DPU", Known::assumed, "one drive unless the platform says otherwise", Range{1U, 64U}},
         Field{"pcie_switch", &C::pcie_switch, "a PCIe switch with one uplink between the DPU and the drives (else a root port per drive)", Known::assumed,
               "48 lanes on the NIC die allow either"},
-        Field{"encrypt", &C::encrypt, "AES-256-XTS on the DMA path: data are encrypted at rest", Known::assumed, "inline data-at-rest encryption is on by default"},
         Field{"data", &C::data, "data mode: real bytes travel from the host to the NAND cells and back, and are verified", Known::assumed,
               "off: timing mode, no bytes move"},
         Field{"seed", &C::seed, "seed of every random stream", Known::assumed, "any number; the same seed gives the same bytes out"},
@@ -64,6 +62,7 @@ struct Config {
   crypto::Config crypto;
   pcie::Config pcie;    ///< each drive's link
   pcie::Config uplink;  ///< the switch's upstream link
+  pcie::SwitchConfig pcie_switch;
   nvme::Config nvme;
   ftl::Config ftl;
   nand::Config nand;
@@ -74,6 +73,9 @@ struct Resolved {
   std::string preset;                 ///< the preset's name
   std::vector<Parameter> parameters;  ///< every one, with its source
 };
+
+/// What the FTL is told of its flash.
+ftl::Geometry geometry_of(const nand::Config& config);
 
 /// Names of the presets this build carries.
 std::vector<std::string> presets();

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// io: fio-like jobs on the DPU's cores against its drives.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "sim/run.h"
+
+namespace flashpath::sim {
+namespace {
+
+struct IoOptions {
+  PlatformOptions platform;
+  RunOptions run;
+  std::string rw = "randread", bs = "4k", size, runtime, ramp, offset, offset_increment;
+  std::uint32_t mix = 50, iodepth = 1, numjobs = 1;
+  std::uint64_t number_ios = 0, rate_iops = 0, seed = 1;
+  bool verify = false, norandommap = false, stripe = false;
+};
+
+/// fio's sizes: 4k is 4 KiB there and here; our own units work too.
+std::string unit_of_fio(std::string text) {
+  if (text.empty()) return text;
+  switch (text.back()) {
+    case 'k': case 'K': text.pop_back(); return text + "KiB";
+    case 'm': case 'M': text.pop_back(); return text + "MiB";
+    case 'g': case 'G': text.pop_back(); return text + "GiB";
+    case 't': case 'T': text.pop_back(); return text + "TiB";
+    default: return text.find_first_not_of("0123456789") == std::string::npos ? text + "B" : text;
+  }
+}
+
+template <class T>
+void quantity(const char* option, const std::string& text, T& out, UserErrors& errors) {
+  if (text.empty()) return;
+  Given given;
+  given.text = text;
+  T value{};
+  if (!parse(given, value)) errors.add(fmt::format("--{} {}: not {}", option, text, expected(value)));
+  else out = value;
+}
+
+firmware::JobSpec spec_of(const IoOptions& o) {
+  UserErrors errors;
+  firmware::JobSpec s;
+  static const std::map<std::string, firmware::Rw> kinds{{"read", firmware::Rw::read}, {"write", firmware::Rw::write}, {"rw", firmware::Rw::rw},
+                                                         {"readwrite", firmware::Rw::rw}, {"randread", firmware::Rw::randread},
+                                                         {"randwrite", firmware::Rw::randwrite}, {"randrw", firmware::Rw::randrw}};
+  if (const auto kind = kinds.find(o.rw); kind != kinds.end()) s.rw = kind->second;
+  else errors.add("--rw " + o.rw + ": not one of read, write, rw, randread, randwrite, randrw");
+  s.name = o.rw;
+  s.rwmixread = o.mix;
+  s.iodepth = o.iodepth;
+  s.numjobs = o.numjobs;
+  s.number_ios = o.number_ios;
+  s.rate_iops = o.rate_iops;
+  s.seed = o.seed;
+  s.verify = o.verify;
+  s.norandommap = o.norandommap;
+  s.stripe = o.stripe;
+  quantity("bs", unit_of_fio(o.bs), s.bs, errors);
+  quantity("size", unit_of_fio(o.size), s.size, errors);
+  quantity("offset", unit_of_fio(o.offset), s.offset, errors);
+  quantity("offset_increment", unit_of_fio(o.offset_increment), s.offset_increment, errors);
+  quantity("runtime", o.runtime, s.runtime, errors);
+  quantity("ramp", o.ramp, s.ramp, errors);
+  if (o.runtime.empty() && o.number_ios == 0 && o.size.empty()) s.runtime = 20ms;
+  errors.raise_if_any();
+  return s;
+}
+
+void print_direction(const char* name, firmware::JobResult& r, std::size_t d) {
+  auto& x = r.direction[d];
+  if (x.ios == 0) return;
+  fmt::print("  {}: IOPS={:.1f}k, BW={:.1f}MiB/s ({:.3f}GB/s)({:.1f}MiB/{:.3f}msec)\n", name, r.iops(d) / 1e3, r.bytes_per_second(d) / 1048576.0, r.bytes_per_second(d) / 1e9,
+             static_cast<double>(x.bytes.count) / 1048576.0, to_seconds(r.window()) * 1e3);
+  const auto line = [](const char* what, const stats::Histogram& h) {
+    fmt::print("    {} (usec): min={:.3f}, max={:.3f}, avg={:.3f}\n", what, to_us(h.min()), to_us(h.max()), h.mean() / 1e6);
+  };
+  line("slat", x.slat);
+  line("clat", x.clat);
+  line(" lat", x.lat);
+  fmt::print("    clat percentiles (usec):\n     ");
+  int n = 0;
+  for (const auto& [label, ppm] : std::initializer_list<std::pair<const char*, std::uint64_t>>{{"1.00", 10'000}, {"50.00", 500'000}, {"90.00", 900'000}, {"95.00", 950'000},
+                                                                                              {"99.00", 990'000}, {"99.90", 999'000}, {"99.99", 999'900}}) {
+    fmt::print("{} {}th=[{:.3f}]", n++ == 0 ? "|" : n == 5 ? "\n      |" : ",", label, to_us(x.clat.percentile(ppm)));
+  }
+  fmt::print("\n");
+}
+
+Json direction_json(firmware::JobResult& r, std::size_t d) {
+  auto& x = r.direction[d];
+  return {{"total_ios", x.ios}, {"io_bytes", x.bytes.count}, {"iops", r.iops(d)}, {"bw_bytes_per_s", r.bytes_per_second(d)},
+          {"slat", histogram(x.slat)}, {"clat", histogram(x.clat)}, {"lat", histogram(x.lat)}};
+}
+
+int run_io(const IoOptions& o) {
+  const double cpu = cpu_seconds();
+  const firmware::JobSpec spec = spec_of(o);
+  const platform::Resolved resolved = o.platform.load();
+  Output output{o.run.out, o.run.force};
+  Json result = header("io", resolved);
+  result["job"] = {{"rw", o.rw}, {"rwmixread", o.mix}, {"bs", spec.bs.count}, {"iodepth", spec.iodepth}, {"numjobs", spec.numjobs}, {"size", spec.size.count},
+                   {"runtime_s", to_seconds(spec.runtime)}, {"ramp_s", to_seconds(spec.ramp)}, {"seed", spec.seed}, {"verify", spec.verify}};
+  Machine machine{resolved};
+  auto& jobs = machine.platform.firmware().jobs();
+  UserErrors errors;
+  jobs.add(spec, errors);
+  errors.raise_if_any();
+  if (!output.write_result(result)) throw UserErrors(output.error());
+  const Time begin = machine.platform.now();
+  jobs.start(begin);
+  auto& r = jobs.result(0);
+  Watch watch;
+  watch.done = [&] { return jobs.finished(); };
+  watch.completed = [&] { return machine.platform.firmware().driver().in_flight() == 0 ? ~0ULL : flash_totals(machine).host_read + flash_totals(machine).host_written; };
+  watch.writable = [] { return true; };
+  const Duration whole = spec.ramp + spec.runtime;
+  watch.progress = [&] {
+    const Duration at = machine.platform.now() - begin;
+    return std::pair{whole.count() == 0 ? 0.0 : to_seconds(at) / to_seconds(whole), fmt::format("{:.3f} ms simulated, {} commands", to_seconds(at) * 1e3, r.direction[0].ios + r.direction[1].ios)};
+  };
+  Ending ending = run(machine, watch, o.run.style());
+  ending = check(machine, ending, [&](Laws& laws) {
+    laws.about("io");
+    laws.equal("blocks that were not what was written", r.verify_errors, "none", 0);
+  }, result);
+  const Duration span = machine.platform.now() - begin;
+  fmt::print("{}: ({}): rw={}, bs={}, iodepth={}, numjobs={}, {} on {} drive{}\n", spec.name, name_of(ending), o.rw, print(spec.bs), spec.iodepth, spec.numjobs, resolved.preset,
+             resolved.config.general.drives, resolved.config.general.drives == 1 ? "" : "s");
+  print_direction("read", r, 0);
+  print_direction("write", r, 1);
+  if (spec.verify) fmt::print("  verify: {} blocks checked, {} wrong\n", r.verified, r.verify_errors);
+  if (r.errors != 0) fmt::print("  errors: {} commands ended with an error status\n", r.errors);
+  const auto uses = utilisations(machine, span);
+  fmt::print("\nUse of each resource\n{}", percent_table(uses));
+  if (!uses.empty()) fmt::print("Bottleneck: {} at {:.1f} %\n", uses.front().resource, uses.front().utilisation * 100);
+  const Flash f = flash_totals(machine);
+  const std::uint64_t pages = (f.read + f.programmed) / resolved.config.nand.page.count;
+  result["complete"] = ending == Ending::finished;
+  result["ending"] = name_of(ending);
+  result["simulated_s"] = to_seconds(span);
+  result["read"] = direction_json(r, 0);
+  result["write"] = direction_json(r, 1);
+  result["errors"] = r.errors;
+  result["verified_blocks"] = r.verified;
+  result["verify_errors"] = r.verify_errors;
+  Json& use = result["utilisation"] = Json::object();
+  for (const auto& u : uses) use[u.resource] = u.utilisation;
+  if (!uses.empty()) result["bottleneck"] = {{"resource", uses.front().resource}, {"utilisation", uses.front().utilisation}};
+  result["flash"] = {{"host_read_bytes", f.host_read}, {"host_written_bytes", f.host_written}, {"flash_programmed_bytes", f.programmed}, {"waf", f.waf()}};
+  result["statistics"] = platform_statistics(machine, machine.platform.now() - Time{});
+  result["host"] = host_cost(machine, cpu, pages);
+  fmt::print("This run: {:.2f} CPU s, {} peak memory, {:.2f} M events, {:.3f} M commands per CPU s\n", result["host"]["cpu_s"].get<double>(),
+             human_bytes(result["host"]["peak_rss_bytes"].get<double>()), result["host"]["actions"].get<double>() * 1e-6,
+             static_cast<double>(r.direction[0].ios + r.direction[1].ios) / result["host"]["cpu_s"].get<double>() * 1e-6);
+  if (!output.write_result(result)) {
+    fmt::print(stderr, "flashpath: {}; the result is partial\n", output.error());
+    if (ending == Ending::finished) ending = Ending::unwritable;
+  }
+  return exit_code(ending);
+}
+
+}  // namespace
+
+Command add_io(CLI::App& app) {
+  auto o = std::make_shared<IoOptions>();
+  add_platform_options(app, o->platform, "single-drive");
+  app.add_option("--rw", o->rw, "read, write, rw, randread, randwrite or randrw")->capture_default_str();
+  app.add_option("--bs", o->bs, "block size, e.g. 4k, 128k, 1MiB")->capture_default_str();
+  app.add_option("--iodepth", o->iodepth, "commands a job keeps in flight")->capture_default_str();
+  app.add_option("--numjobs", o->numjobs, "jobs; job j runs on core j")->capture_default_str();
+  app.add_option("--rwmixread", o->mix, "percent of reads in rw and randrw")->capture_default_str();
+  app.add_option("--size", o->size, "region of the drive a job works on; without --runtime: how much it moves");
+  app.add_option("--offset", o->offset, "where the region begins");
+  app.add_option("--offset_increment", o->offset_increment, "added to the offset for each further job on the same drive");
+  app.add_option("--runtime", o->runtime, "simulated time to measure, e.g. 20ms (the default when neither size nor number_ios says when to end)");
+  app.add_option("--ramp", o->ramp, "simulated time before the measurement starts");
+  app.add_option("--number_ios", o->number_ios, "commands of each job");
+  app.add_option("--rate_iops", o->rate_iops, "limit of each job, commands per second");
+  app.add_option("--randseed", o->seed, "seed of addresses and of the read/write mix")->capture_default_str();
+  app.add_flag("--verify", o->verify, "write a pattern and check every byte read back (needs --set data=true)");
+  app.add_flag("--norandommap", o->norandommap, "draw addresses independently instead of each block once per pass");
+  app.add_flag("--stripe", o->stripe, "spread each job's blocks over all drives instead of one drive per job");
+  add_run_options(app, o->run);
+  return [o] { return run_io(*o); };
+}
+
+}  // namespace flashpath::sim

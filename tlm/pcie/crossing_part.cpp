@@ -141,12 +141,12 @@ void Crossing::delivered(Burst& burst, Time now) {
     return;
   }
   if (!hop.from->host) {
-    host_.out.send(*hop.sent_on, now);
+    host_.send(hop, now);
     return;
   }
   const std::uint32_t drive = shape_.decode ? drive_of(hop.address, shape_.devices) : 0;
   if (drive < shape_.devices) {
-    devices_[drive]->out.send(*hop.sent_on, now);
+    devices_[drive]->send(hop, now);
     return;
   }
   ++unsupported_;
@@ -169,8 +169,14 @@ void Crossing::sent(Burst& burst, Time now) {
 
 Crossing::Hop& Crossing::hop_of(Payload& payload) { return *static_cast<Hop*>(payload.get_extension<Transfer>()->hop); }
 
-void Crossing::accepted(Payload& payload, Time now) {
-  Hop& hop = hop_of(payload);
+void Crossing::Side::send(Hop& hop, Time now) {
+  sent.push_back(&hop);
+  out.send(*hop.sent_on, now);
+}
+
+void Crossing::accepted(Side& side, Time now) {
+  Hop& hop = *side.sent.front();
+  side.sent.pop_front();
   way(*hop.from).taken(hop, now);
 }
 

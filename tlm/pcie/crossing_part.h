@@ -15,6 +15,7 @@
 // Journey: link_wait until the serialiser starts, link until the first byte arrives; whoever uses the last byte marks link up to stream.last.
 // Refused at once: byte enables (TLM_BYTE_ENABLE_ERROR), commands that neither read nor write, no data.
 #pragma once
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -50,15 +51,18 @@ class Crossing {
   Link link;
 
  private:
+  struct Hop;
   struct Side {
     Side(Crossing& crossing, Agenda& agenda, const char* in_name, const char* out_name, bool host);
     void arrived(Payload& payload, Time now) { crossing.arrived(*this, payload, now); }
-    void accepted(Payload& payload, Time now) { crossing.accepted(payload, now); }
+    void accepted(Payload&, Time now) { crossing.accepted(*this, now); }
+    void send(Hop& hop, Time now);
     void responded(Payload& payload, Time now) { crossing.responded(payload, now); }
     Crossing& crossing;
     bool host;
     SplitPort in;
     InitiatorPort out;
+    std::deque<Hop*> sent;  // not yet accepted, in order: the payload's own `hop` may be the next router's by then
   };
   /// A burst and what belongs to it.
   struct Hop : Burst {
@@ -76,7 +80,7 @@ class Crossing {
   void started(Burst& burst, Time at);
   void delivered(Burst& burst, Time now);
   void sent(Burst& burst, Time now);
-  void accepted(Payload& payload, Time now);
+  void accepted(Side& side, Time now);
   void responded(Payload& payload, Time now);
   void returned(Hop& hop, Time now);
   void return_data(Hop& hop, Time now);

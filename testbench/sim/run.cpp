@@ -57,6 +57,8 @@ Ending run(Machine& machine, const Watch& watch, Progress::Style style) {
   Time last_completion = platform.now();
   // Slices of simulated time, adapted so that the wall-clock questions (Ctrl-C, the bar) are asked some ten times a second.
   Duration slice = 100us;
+  // The run ends with the action that finishes the work, so that rates and utilisations are over the work's own time.
+  const auto done = Delegate<bool()>::to<&Watch::is_done>(&watch);
   while (!watch.done()) {
     if (interrupted()) return Ending::interrupted;
     if (!watch.writable()) return Ending::unwritable;
@@ -67,7 +69,7 @@ Ending run(Machine& machine, const Watch& watch, Progress::Style style) {
       return Ending::stalled;
     }
     const std::uint64_t before = platform.agenda().executed();
-    platform.run_until(std::max(next, platform.now() + slice));
+    platform.run_until(std::max(next, platform.now() + slice), done);
     const std::uint64_t actions = platform.agenda().executed() - before;
     if (actions > 2'000'000 && slice > 1us) slice /= 2;
     else if (actions < 500'000 && slice < 1s) slice *= 2;
@@ -87,11 +89,16 @@ Ending run(Machine& machine, const Watch& watch, Progress::Style style) {
   return Ending::finished;
 }
 
+namespace {
+void collect_uses(const stats::Group& group, const std::string& path, Duration span, std::vector<Use>& uses) {
+  for (const stats::Busy* busy : group.busy()) uses.push_back({path + "." + std::string(busy->name), busy->utilisation(span)});
+  for (const stats::Group* child : group.children()) collect_uses(*child, path + "." + child->name(), span, uses);
+}
+}  // namespace
+
 std::vector<Use> utilisations(const Machine& machine, Duration span) {
   std::vector<Use> uses;
-  for (const Part* part : machine.platform.parts()) {
-    for (const stats::Busy* busy : part->stats.busy()) uses.push_back({std::string(part->name()) + "." + std::string(busy->name), busy->utilisation(span)});
-  }
+  for (const Part* part : machine.platform.parts()) collect_uses(part->stats, part->name(), span, uses);
   std::stable_sort(uses.begin(), uses.end(), [](const Use& a, const Use& b) { return a.utilisation > b.utilisation; });
   return uses;
 }

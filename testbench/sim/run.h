@@ -30,6 +30,7 @@ struct Watch {
   std::function<std::uint64_t()> completed; ///< how much is: what the watchdog looks at
   std::function<std::pair<double, std::string>()> progress;
   std::function<bool()> writable;           ///< false ends the run: the disk is full
+  bool is_done() const { return done(); }
 };
 
 /// Runs until done, interrupted or stalled. What a stall waits for goes to stderr.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A member function and its object, callable, two words, no allocation: `Delegate<void(int)>::to<&X::f>(x)`.
 #pragma once
+#include <type_traits>
 
 namespace flashpath {
 
@@ -14,7 +15,7 @@ class Delegate<R(Args...)> {
   template <auto Member, class T>
   static Delegate to(T* object) {
     Delegate d;
-    d.object_ = object;
+    d.object_ = const_cast<std::remove_const_t<T>*>(object);
     d.call_ = [](void* o, Args... args) -> R { return (static_cast<T*>(o)->*Member)(static_cast<Args&&>(args)...); };
     return d;
   }

@@ -13,11 +13,13 @@ AgendaDriver::AgendaDriver(const sc_core::sc_module_name& name, Agenda& agenda, 
   agenda_.on_earlier([](void* self, Time at, std::uint64_t, std::uint64_t) { static_cast<AgendaDriver*>(self)->earlier(at); }, this);
 }
 
-Time AgendaDriver::run_until(Time limit) {
+Time AgendaDriver::run_until(Time limit, Delegate<bool()> until) {
   horizon_ = limit;
+  until_ = until;
+  reached_ = false;
   arm();
   if (sc_core::sc_get_status() < sc_core::SC_RUNNING) sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborate; threads of others start
-  while (!stopped_) {
+  while (!stopped_ && !reached_) {
     if (sc_core::sc_pending_activity_at_current_time()) {
       sc_core::sc_start(sc_core::SC_ZERO_TIME);
       continue;
@@ -27,7 +29,7 @@ Time AgendaDriver::run_until(Time limit) {
     if (limit != never && kernel_now() + from_sc(ahead) > limit) break;
     sc_core::sc_start(ahead);
   }
-  if (limit != never && !stopped_) {
+  if (limit != never && !stopped_ && !reached_) {
     if (kernel_now() < limit) sc_core::sc_start(to_sc(limit - kernel_now()));
     agenda_.advance_to(limit);
     return limit;
@@ -47,17 +49,18 @@ Time AgendaDriver::limit() const {
 void AgendaDriver::wake_up() {
   armed_ = never;
   running_ = true;
-  while (!stopped_) {
+  while (!stopped_ && !reached_) {
     const Time next = agenda_.next();
     if (next == never || next > limit()) break;
     agenda_.step();
+    if (until_ && until_()) reached_ = true;
   }
   running_ = false;
   arm();
 }
 
 void AgendaDriver::arm() {
-  if (running_ || stopped_) return;
+  if (running_ || stopped_ || reached_) return;
   const Time next = agenda_.next();
   if (next == never || next > horizon_ || next >= armed_) return;
   armed_ = next;

@@ -10,6 +10,7 @@
 #include <systemc>
 
 #include "base/agenda.h"
+#include "base/delegate.h"
 
 namespace flashpath {
 
@@ -18,9 +19,9 @@ class AgendaDriver : public sc_core::sc_module {
   SC_HAS_PROCESS(AgendaDriver);
   AgendaDriver(const sc_core::sc_module_name& name, Agenda& agenda, Duration run_ahead);
 
-  /// Runs everything up to and including `limit`, or until nothing is pending anywhere.
-  /// Returns the moment reached. May be called again: the simulation is steppable.
-  Time run_until(Time limit);
+  /// Runs everything up to and including `limit`, or until nothing is pending anywhere, or until `until` (asked after every
+  /// action of the agenda) says so. Returns the moment reached. May be called again: the simulation is steppable.
+  Time run_until(Time limit, Delegate<bool()> until = {});
   /// Asks the run to end after the current action (Ctrl-C, a law broken while running).
   void stop() { stopped_ = true; }
   bool stopped() const { return stopped_; }
@@ -38,6 +39,8 @@ class AgendaDriver : public sc_core::sc_module {
   Time armed_ = never;
   bool running_ = false;
   bool stopped_ = false;
+  bool reached_ = false;
+  Delegate<bool()> until_;
 };
 
 }  // namespace flashpath

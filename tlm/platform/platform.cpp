@@ -15,13 +15,21 @@ Drive::Drive(const sc_core::sc_module_name& name, Environment& environment, cons
   nand = catalog.nand.at(config.parts.nand)("nand", environment, config.nand);
 }
 
-void Drive::connect(const Wire& wire) {
+void Drive::connect(const Config& config, const Wire& wire) {
   const std::string own = name();
   wire(nvme->dma(), link->from_device(), own + "_dma");
   wire(link->to_device(), nvme->bar(), own + "_bar");
   wire(nvme->ftl_read(), ftl->in_read(), own + "_read");
   wire(nvme->ftl_write(), ftl->in_write(), own + "_write");
   wire(ftl->flash(), nand->in(), own + "_flash");
+  // A drive that starts written: the flash must know which blocks hold data.
+  if (config.ftl.precondition == ftl::Precondition::sequential) {
+    const ftl::Geometry g = geometry_of(config.nand);
+    const auto blocks = static_cast<std::uint32_t>(ceil_div(config.ftl.capacity.count, g.superblock().count));
+    for (std::uint32_t b = 0; b < blocks; ++b) {
+      for (std::uint16_t d = 0; d < g.dies; ++d) nand->precondition(nand::DieId{d}, nand::BlockId{b}, g.wordlines_per_block);
+    }
+  }
   nvme->on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)>::to<&Drive::command_done>(this));
 }
 
@@ -83,7 +91,7 @@ void Platform::connect(const Wire& wire) {
       wire(bus_->add_target(name, bus::bar_base + i * bus::bar_stride, {bus::bar_stride}, core), d.link->from_host(), "bus_" + name);
       wire(d.link->to_host(), crypto_->in(i), name + "_crypto");
     }
-    d.connect(wire);
+    d.connect(config_, wire);
   }
   auto& driver = firmware_->driver();
   auto& service = firmware_->service();
@@ -112,13 +120,20 @@ void Platform::finish(Time now) {
   for (Part* part : parts_) part->finish(now);
 }
 
+namespace {
+void check_use(const stats::Group& group, Laws& laws, Duration span) {
+  for (const stats::Busy* busy : group.busy()) {
+    laws.expect(busy->utilisation(span) <= 1.0, group.name() + "." + std::string(busy->name) + ": busy for longer than the run took");
+  }
+  for (const stats::Group* child : group.children()) check_use(*child, laws, span);
+}
+}  // namespace
+
 void Platform::check(Laws& laws, Time now) const {
   for (const Part* part : parts_) {
     laws.about(part->name());
     part->check(laws, now);
-    for (const stats::Busy* busy : part->stats.busy()) {
-      laws.expect(busy->utilisation(now - Time{}) <= 1.0, std::string(busy->name) + ": busy for longer than the run took");
-    }
+    check_use(part->stats, laws, now - Time{});
   }
 }
 

@@ -24,7 +24,7 @@ void wire_directly(tlm::tlm_initiator_socket<>& from, tlm::tlm_target_socket<>& 
 /// One drive and its link. A module of its own, so that its parts' names begin with the drive's.
 struct Drive : sc_core::sc_module {
   Drive(const sc_core::sc_module_name& name, Environment& environment, const Catalog& catalog, const Config& config, std::uint16_t number);
-  void connect(const Wire& wire);
+  void connect(const Config& config, const Wire& wire);
   void command_done(std::uint16_t qid, std::uint16_t cid, const Journey& journey) { firmware->command_done(number, qid, cid, journey); }
 
   std::uint16_t number;
@@ -44,8 +44,8 @@ class Platform {
   /// (drives too small, more queues than controllers have, …).
   Time boot();
 
-  /// Runs everything up to and including `limit`, or until nothing is pending.
-  Time run_until(Time limit) { return driver_.run_until(limit); }
+  /// Runs everything up to and including `limit`, or until nothing is pending, or `until` says so.
+  Time run_until(Time limit, Delegate<bool()> until = {}) { return driver_.run_until(limit, until); }
   /// The moment of the next pending action, or `never`.
   Time next_event() { return agenda_.next(); }
   Time now() const { return agenda_.now(); }

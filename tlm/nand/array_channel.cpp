@@ -11,6 +11,11 @@ namespace flashpath::nand {
 void ArrayModel::ask(ChannelId id, Time now) {
   Channel& channel = channels_[id];
   if (channel.woken || !channel.wanted()) return;
+  if (channel.run.active) {
+    if (channel.commands.empty() && channel.outs.empty()) return;  // data-in that has begun goes before others'
+    cut_run(id, now);
+    return;
+  }
   if (channel.free_at <= now) {
     grant(id, now);
     return;
@@ -36,7 +41,7 @@ void ArrayModel::grant(ChannelId id, Time now) {
   while (channel.free_at <= now && channel.wanted()) {
     grant_one(id, now, freed);
   }
-  if (!channel.wanted() && freed == 0) return;
+  if (channel.run.active || (!channel.wanted() && freed == 0)) return;  // a run's end gives the channel away by itself
   channel.woken = true;
   agenda_.post<&ArrayModel::wake_channel>(channel.free_at, this, id.value, freed, Priority::decide);
 }
@@ -213,30 +218,85 @@ bool ArrayModel::load(DieId id, Time now) {
     const Duration takes = t_cmd_program_[e.op->planes];
     data = config_.sca ? channel.command_bus.serve(now, takes).done : now + takes;
   }
-  const std::uint32_t entry = die.loading;
-  Op& op = *entries_[entry].op;
-  const std::uint32_t n = codewords_per_page_;
-  const Time end = data + (bus_[std::size_t{die.loaded + 1} * n] - bus_[std::size_t{die.loaded} * n]);
-  ++die.loaded;
+  Op& op = *entries_[die.loading].op;
+  const std::uint32_t pages = op.planes * config_.bits_per_cell;
+  const bool alone = channel.commands.empty() && channel.outs.empty();
+  const std::uint32_t count = alone ? pages - die.loaded : 1;
+  const Time end = data + load_time(die.loaded, count);
   channel.free_at = end;
   channel.busy += end - now;
-  stats_.channel_bytes += n * (config_.codeword + config_.parity);
+  stats_.channel_bytes += std::uint64_t{count} * codewords_per_page_ * (config_.codeword + config_.parity);
   op.journey.mark(Stage::channel_wait, now);
+  if (count > 1) {
+    channel.run = {.active = true, .die = id, .first = die.loaded, .number = channel.run.number + 1, .data = data};
+    agenda_.post<&ArrayModel::run_done>(end, this, die.channel.value, channel.run.number, Priority::decide);
+    return true;
+  }
   op.journey.mark(Stage::transfer, end);
-  if (die.loaded < op.planes * config_.bits_per_cell) {
+  ++die.loaded;
+  if (die.loaded < pages) {
     channel.loads.push_front(id.value);
     die.in_loads = true;
     return true;
   }
+  loaded(die, end);
+  return true;
+}
+
+/// The time that `count` pages of a wordline take on the channel, from page `first` on.
+Duration ArrayModel::load_time(std::uint32_t first, std::uint32_t count) const {
+  return bus_[std::size_t{first + count} * codewords_per_page_] - bus_[std::size_t{first} * codewords_per_page_];
+}
+
+/// A run of data-in ends with the wordline, unless it has been cut.
+void ArrayModel::run_done(Time now, std::uint64_t channel, std::uint64_t number) {
+  const ChannelId id{static_cast<std::uint16_t>(channel)};
+  LoadRun& run = channels_[id].run;
+  if (!run.active || run.number != number) return;
+  run.active = false;
+  Die& die = dies_[run.die];
+  Op& op = *entries_[die.loading].op;
+  op.journey.mark(Stage::transfer, now);
+  die.loaded = op.planes * config_.bits_per_cell;
+  loaded(die, now);
+  grant(id, now);
+}
+
+/// Somebody with precedence asks during a run: the channel is theirs at the end of the page under way.
+void ArrayModel::cut_run(ChannelId id, Time now) {
+  Channel& channel = channels_[id];
+  LoadRun& run = channel.run;
+  Die& die = dies_[run.die];
+  Op& op = *entries_[die.loading].op;
+  const std::uint32_t pages = op.planes * config_.bits_per_cell;
+  std::uint32_t count = 1;
+  while (run.first + count < pages && run.data + load_time(run.first, count) < now) ++count;
+  if (run.first + count == pages) return;  // the last page is under way
+  const Time end = run.data + load_time(run.first, count);
+  const std::uint32_t left = pages - run.first - count;
+  channel.busy -= channel.free_at - end;
+  channel.free_at = end;
+  stats_.channel_bytes.value -= (std::uint64_t{left} * codewords_per_page_ * (config_.codeword + config_.parity)).count;
+  run.active = false;
+  op.journey.mark(Stage::transfer, end);
+  die.loaded = run.first + count;
+  channel.loads.push_front(run.die.value);
+  die.in_loads = true;
+  channel.woken = true;
+  agenda_.post<&ArrayModel::wake_channel>(end, this, id.value, 0, Priority::decide);
+}
+
+/// The wordline's data is in the page buffer at `end`: it is being programmed.
+void ArrayModel::loaded(Die& die, Time end) {
   const Time programming = end + config_.t_wb;
   const Time done = programming + config_.t_prog;
+  const std::uint32_t entry = die.loading;
   die.loading = no_entry;
   die.held = 0;
   die.array.add(programming, done);
   die.busy_until.fill(done);
   die.woken = all_planes_;
   agenda_.post<&ArrayModel::array_done>(done, this, entry);
-  return true;
 }
 
 void ArrayModel::begin_load(DieId id, Time now) {

@@ -21,7 +21,7 @@
 //
 // Channel. Held for one command, one read's data-out, or one page of a program's data-in at a time. Commands first (they put arrays to
 // work), then data-out, then data-in, each in the order of readiness; data-out or data-in passed over `bus_overtakes` times goes next.
-// A program whose data-in has begun goes before others'.
+// A program whose data-in has begun goes before others'. Data-in that nobody else wants the channel during is one action.
 //
 // Decoder, one per channel: accepts a codeword every C / D, each ecc_latency deep. Codewords of one data-out count as evenly spaced.
 //
@@ -99,6 +99,10 @@ class ArrayModel {
   void begin_read(DieId die, const Choice& choice, Time now);
   void begin_erase(DieId die, Time now);
   bool load(DieId die, Time now);
+  Duration load_time(std::uint32_t first, std::uint32_t count) const;
+  void run_done(Time now, std::uint64_t channel, std::uint64_t number);
+  void cut_run(ChannelId channel, Time now);
+  void loaded(Die& die, Time end);
   void begin_load(DieId die, Time now);
   bool start_out(std::uint32_t entry, Time now);
   void sense_done(Time now, std::uint64_t entry);

@@ -125,9 +125,19 @@ struct Die {
   std::uint32_t waiting() const { return reads.size + programs.size + erases.size; }
 };
 
+/// Data-in that nobody else wants the channel during: granted as a whole, and cut at a page when somebody does.
+struct LoadRun {
+  bool active = false;
+  DieId die{};
+  std::uint32_t first = 0;           ///< page of the wordline it began with
+  std::uint32_t number = 0;          ///< of runs on this channel: a cut run's end is no longer looked at
+  Time data{};                       ///< first data byte
+};
+
 struct Channel {
   Time free_at{};
   bool woken = false;                ///< an action at free_at is posted
+  LoadRun run;
   std::uint32_t outs_passed = 0;     ///< grants to others while data-out waited
   std::uint32_t loads_passed = 0;
   Ring<std::uint16_t> commands;      ///< dies

@@ -19,7 +19,7 @@ ModelBus::TargetSide::TargetSide(const sc_core::sc_module_name& module, ModelBus
       bus{b},
       label{l},
       port{"socket", b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this),
-           InitiatorPort::Event::to<&TargetSide::accepted>(this)} {}
+           InitiatorPort::Event::to<&TargetSide::accepted>(this), true} {}
 
 ModelBus::MasterSide::MasterSide(const sc_core::sc_module_name& module, ModelBus& b, std::string_view l, Master k, std::uint16_t s)
     : sc_module{module},
@@ -115,14 +115,8 @@ void ModelBus::arrived(MasterSide& master, Payload& payload, Time now) {
   }
   if (master.inside++ < config_.outstanding) master.port.accept(payload, now);
   else master.held.push_back(&payload);
-  if (there == now) forward(now, arg);
-  else agenda_.post<&ModelBus::forward>(there, this, arg);
-}
-
-void ModelBus::forward(Time now, std::uint64_t arg) {
-  Crossing& crossing = *reinterpret_cast<Crossing*>(arg);
   crossing.target->sent.push_back(crossing.master);
-  crossing.target->port.send(*crossing.payload, now);
+  crossing.target->port.send(payload, now, there);
 }
 
 void ModelBus::TargetSide::accepted(Payload&, Time now) {

@@ -93,7 +93,6 @@ class ModelBus final : public Bus {
   const AddressWindow* decode(MasterSide& master, Payload& payload);
   void arrived(MasterSide& master, Payload& payload, Time now);
   void loose(MasterSide& master, Payload& payload, sc_core::sc_time& delay);
-  void forward(Time now, std::uint64_t crossing);
   void responded(Payload& payload, Time now);
   void respond(Time now, std::uint64_t crossing);
   void taken(MasterSide& master, Time now);

@@ -10,7 +10,7 @@ namespace flashpath::dram {
 
 ModelDram::ModelDram(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
     : Dram{name, environment},
-      port_{"in", environment.agenda, TargetPort::Serve::to<&ModelDram::serve>(this)},
+      port_{"in", environment.agenda, TargetPort::Serve::to<&ModelDram::serve>(this), true},
       timing_{config},
       small_access_{config.small_access},
       granule_{config.granule} {}

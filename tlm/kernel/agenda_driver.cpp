@@ -18,7 +18,10 @@ Time AgendaDriver::run_until(Time limit, Delegate<bool()> until) {
   until_ = until;
   reached_ = false;
   arm();
-  if (sc_core::sc_get_status() < sc_core::SC_RUNNING) sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborate; threads of others start
+  if (sc_core::sc_get_status() < sc_core::SC_RUNNING) {
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborate; threads of others start
+    alone_ = !anybody_else(sc_core::sc_get_top_level_objects(), this);
+  }
   while (!stopped_ && !reached_) {
     if (sc_core::sc_pending_activity_at_current_time()) {
       sc_core::sc_start(sc_core::SC_ZERO_TIME);
@@ -37,10 +40,21 @@ Time AgendaDriver::run_until(Time limit, Delegate<bool()> until) {
   return std::max(agenda_.now(), kernel_now());
 }
 
+/// Processes spawned later by somebody who has none now are not seen: start with one.
+bool AgendaDriver::anybody_else(const std::vector<sc_core::sc_object*>& objects, const sc_core::sc_object* self) {
+  for (sc_core::sc_object* object : objects) {
+    if (object == self) continue;
+    if (dynamic_cast<sc_core::sc_process_b*>(object) != nullptr) return true;
+    if (anybody_else(object->get_child_objects(), self)) return true;
+  }
+  return false;
+}
+
 /// How far the agenda may run now: not past an event of another process, nor past the horizon.
 Time AgendaDriver::limit() const {
   const Time now = kernel_now();
   Time limit = std::min(horizon_, run_ahead_ >= never - now ? never : now + run_ahead_);
+  if (alone_) return limit;
   if (sc_core::sc_pending_activity_at_current_time()) return std::min(limit, now);
   if (sc_core::sc_pending_activity_at_future_time()) limit = std::min(limit, now + from_sc(sc_core::sc_time_to_pending_activity()));
   return limit;

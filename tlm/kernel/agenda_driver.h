@@ -8,6 +8,7 @@
 // Same picosecond: the agenda acts before other SystemC processes.
 #pragma once
 #include <systemc>
+#include <vector>
 
 #include "base/agenda.h"
 #include "base/delegate.h"
@@ -32,8 +33,11 @@ class AgendaDriver : public sc_core::sc_module {
   void earlier(Time at);
   Time limit() const;
 
+  static bool anybody_else(const std::vector<sc_core::sc_object*>& objects, const sc_core::sc_object* self);
+
   Agenda& agenda_;
   Duration run_ahead_;
+  bool alone_ = false;  // no process but ours: nobody can act between two actions
   sc_core::sc_event wake_;
   Time horizon_ = Time{};
   Time armed_ = never;

@@ -9,30 +9,54 @@ std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
 }  // namespace
 
-InitiatorPort::InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted)
-    : socket{name}, agenda_{agenda}, responded_{responded}, accepted_{accepted} {
+InitiatorPort::InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted, bool ahead)
+    : socket{name}, agenda_{agenda}, responded_{responded}, accepted_{accepted}, ahead_{ahead} {
   socket.register_nb_transport_bw(this, &InitiatorPort::nb_transport_bw);
 }
 
-void InitiatorPort::send(Payload& payload, Time now) {
+void InitiatorPort::send(Payload& payload, Time now, Time when) {
   ++unanswered_;
-  if (requesting_ != nullptr || !queue_.empty()) {
-    queue_.push_back(&payload);
+  if (requesting_ == nullptr && queue_.empty() && when >= free_at_) {
+    issue(payload, now, when);
     return;
   }
-  issue(payload, now);
+  queue_.push_back({&payload, when});
+  if (requesting_ == nullptr && !going_on_) {
+    going_on_ = true;
+    agenda_.post<&InitiatorPort::go_on>(std::max(free_at_, now), this, 0, 0, Priority::release);
+  }
 }
 
-void InitiatorPort::issue(Payload& payload, Time now) {
+/// An END_REQ announced ahead has come.
+void InitiatorPort::go_on(Time now) {
+  going_on_ = false;
+  if (requesting_ != nullptr || queue_.empty()) return;
+  const Waiting next = queue_.front();
+  queue_.pop_front();
+  issue(*next.payload, now, std::max(now, next.when));
+  if (requesting_ == nullptr && !queue_.empty() && !going_on_) {
+    going_on_ = true;
+    agenda_.post<&InitiatorPort::go_on>(std::max(free_at_, now), this, 0, 0, Priority::release);
+  }
+}
+
+void InitiatorPort::issue(Payload& payload, Time now, Time when) {
   requesting_ = &payload;
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
-  sc_core::sc_time delay = to_sc(now - kernel_now());
+  sc_core::sc_time delay = to_sc(when - kernel_now());
   const auto status = socket->nb_transport_fw(payload, phase, delay);
   if (status == tlm::TLM_ACCEPTED) return;
   const Time at = kernel_now() + from_sc(delay);
   if (status == tlm::TLM_UPDATED && phase == tlm::END_REQ) {
-    if (at > now) agenda_.post<&InitiatorPort::request_ended>(at, this, as_arg(payload), 0, Priority::release);
-    else request_ended(at, as_arg(payload));
+    if (at > now && ahead_) {
+      requesting_ = nullptr;
+      free_at_ = at;
+      if (accepted_) accepted_(payload, at);
+    } else if (at > now) {
+      agenda_.post<&InitiatorPort::request_ended>(at, this, as_arg(payload), 0, Priority::release);
+    } else {
+      request_ended(at, as_arg(payload));
+    }
     return;
   }
   // Early completion, or a response right away: both end the request phase too.
@@ -58,11 +82,7 @@ void InitiatorPort::request_ended(Time now, std::uint64_t arg) {
   if (requesting_ != &payload) return;  // the response came first and ended the request phase
   requesting_ = nullptr;
   if (accepted_) accepted_(payload, now);
-  if (requesting_ == nullptr && !queue_.empty()) {
-    Payload& next = *queue_.front();
-    queue_.pop_front();
-    issue(next, now);
-  }
+  if (requesting_ == nullptr && !queue_.empty() && !going_on_) go_on(now);
 }
 
 void InitiatorPort::response_arrived(Time now, std::uint64_t arg) {

@@ -16,10 +16,13 @@ class InitiatorPort {
   using Event = Delegate<void(Payload&, Time)>;
   /// `responded`: the result is there (the payload is still the caller's: release() it when used).
   /// `accepted`: the target has taken the request; optional, for routers and whoever owns a finite buffer.
-  InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted = {});
+  /// `ahead`: `accepted` may be told of an END_REQ that is announced for a later moment at once, with that moment.
+  InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted = {}, bool ahead = false);
 
   /// Sends now, or when the requests before it have been accepted. `now` is the agenda's.
-  void send(Payload& payload, Time now);
+  void send(Payload& payload, Time now) { send(payload, now, now); }
+  /// The same, for a request that is at the socket only at `when` >= now: the delay is annotated, no event is spent on it.
+  void send(Payload& payload, Time now, Time when);
   /// Requests not yet accepted by the target, the one in its request phase included.
   std::size_t waiting() const { return queue_.size() + (requesting_ != nullptr ? 1U : 0U); }
   std::size_t unanswered() const { return unanswered_; }
@@ -28,13 +31,21 @@ class InitiatorPort {
 
  private:
   tlm::tlm_sync_enum nb_transport_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
-  void issue(Payload& payload, Time now);
+  struct Waiting {
+    Payload* payload;
+    Time when;
+  };
+  void issue(Payload& payload, Time now, Time when);
+  void go_on(Time now);
   void request_ended(Time now, std::uint64_t payload);
   void response_arrived(Time now, std::uint64_t payload);
 
   Agenda& agenda_;
   Event responded_, accepted_;
-  std::deque<Payload*> queue_;
+  bool ahead_;
+  std::deque<Waiting> queue_;
+  Time free_at_{};         // when the last request phase ends, if that was announced ahead
+  bool going_on_ = false;  // go_on() is posted
   Payload* requesting_ = nullptr;  // between its BEGIN_REQ and END_REQ
   std::size_t unanswered_ = 0;
 };

@@ -10,7 +10,8 @@ std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
 }  // namespace
 
-TargetPort::TargetPort(const char* name, Agenda& agenda, Serve serve) : socket{name}, agenda_{agenda}, serve_{serve} {
+TargetPort::TargetPort(const char* name, Agenda& agenda, Serve serve, bool ahead)
+    : socket{name}, agenda_{agenda}, serve_{serve}, ahead_{ahead} {
   socket.register_b_transport(this, &TargetPort::b_transport);
   socket.register_nb_transport_fw(this, &TargetPort::nb_transport_fw);
 }
@@ -24,7 +25,7 @@ tlm::tlm_sync_enum TargetPort::nb_transport_fw(Payload& payload, tlm::tlm_phase&
   const Time at = kernel_now() + from_sc(delay);
   if (phase == tlm::BEGIN_REQ) {
     payload.acquire();
-    if (at > agenda_.now()) {
+    if (at > agenda_.now() && !ahead_) {
       agenda_.post<&TargetPort::arrived_later>(at, this, as_arg(payload));
       return tlm::TLM_ACCEPTED;
     }

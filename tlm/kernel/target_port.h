@@ -13,7 +13,10 @@ namespace flashpath {
 class TargetPort {
  public:
   using Serve = Delegate<Window(Payload&, Time)>;
-  TargetPort(const char* name, Agenda& agenda, Serve serve);
+  /// `ahead`: a request whose delay is annotated into the future is served at once, with its own moment, instead of when that
+  /// comes. For timelines whose callers all annotate the same delay (then call order is order of arrival), and that have
+  /// no other idea of now.
+  TargetPort(const char* name, Agenda& agenda, Serve serve, bool ahead = false);
 
   tlm_utils::simple_target_socket<TargetPort> socket;
 
@@ -27,6 +30,7 @@ class TargetPort {
 
   Agenda& agenda_;
   Serve serve_;
+  bool ahead_;
   std::deque<Payload*> finished_;
   Payload* responding_ = nullptr;
 };

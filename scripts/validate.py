@@ -246,6 +246,7 @@ def processor():
 
 
 def main():
+    global BUILD, PROGRAM, CLANG
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--logs", default=os.environ.get("FLASHPATH_LOGS"))
@@ -253,7 +254,6 @@ def main():
     parser.add_argument("--clang", default=CLANG, help="flashpath as built by clang (default: build/clang/flashpath)")
     parser.add_argument("--print", action="store_true", dest="to_terminal")
     options = parser.parse_args()
-    global BUILD, PROGRAM, CLANG
     BUILD, CLANG = os.path.abspath(options.build), os.path.abspath(options.clang)
     PROGRAM = os.path.join(BUILD, "flashpath")
     if not os.path.exists(PROGRAM):

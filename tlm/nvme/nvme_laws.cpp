@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "nvme/nvme_model.h"
 
 namespace flashpath::nvme {
@@ -27,6 +29,7 @@ void ControllerModel::check(Laws& laws, Time now) const {
 
 void ControllerModel::explain(Stall& stall) const {
   std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
   std::uint64_t prps = 0;
   std::uint64_t other = 0;
   std::uint64_t full = 0;
@@ -36,10 +39,13 @@ void ControllerModel::explain(Stall& stall) const {
     if (!c->io) ++other;
     else if (!c->prps_ready) ++prps;
     else if (c->direction == Direction::to_host) ++reads;
+    else ++writes;
   }
+  writes -= std::min<std::uint64_t>(writes, writes_.size());
   other -= std::min<std::uint64_t>(other, async_requests_.size());
   stall.waits(reads, "read commands", "data from the FTL or its way to the host (ftl, dma)");
   stall.waits(writes_.size(), "write commands", "room in the staging window (ftl write buffer)");
+  stall.waits(writes, "write commands", "their data from the host, or the FTL to take and answer it (dma, ftl)");
   stall.waits(prps, "commands", "their PRP lists (dma)");
   stall.waits(full, "completions", "room in a completion queue (host)");
   stall.waits(other, "other commands", "their queues, the FTL or the host");

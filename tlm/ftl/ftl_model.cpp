@@ -171,6 +171,7 @@ void FtlModel::explain(Stall& stall) const {
   std::uint64_t programs = 0;
   for (const Slot& s : slots_) programs += s.issued ? 1U : 0U;
   if (programs != 0) stall.waits(programs, "programs", "the flash");
+  if (const std::uint64_t others = ops_.out() - std::min<std::uint64_t>(ops_.out(), programs); others != 0) stall.waits(others, "reads and erases", "the flash");
   if (moving_ != 0) stall.waits(moving_, "moves of garbage collection", "the flash, or a free superblock");
   if (erasing_ != 0) stall.waits(erasing_, "superblocks", "their erase");
 }

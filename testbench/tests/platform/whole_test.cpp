@@ -156,10 +156,11 @@ TEST(PlatformBus, IsolatesDrives) {
   const std::uint64_t refused = rig.count("bus", "refused");
   std::uint64_t n = 0;
   for (const std::uint64_t buffer : {bus::index_base, bus::nic_base, bus::crypto_base, bus::bar_base + bus::bar_stride, std::uint64_t{0x0300'0000'0000}, std::uint64_t{0}}) {
-    EXPECT_EQ(go(buffer, false), nvme::Status::data_transfer_error) << buffer;
+    EXPECT_EQ(go(buffer, false), nvme::Status::success) << buffer;  // a posted write: nobody answers it; its data is dropped, and counted
     EXPECT_EQ(go(buffer, true), nvme::Status::data_transfer_error) << buffer;
     n += 2;
     EXPECT_EQ(rig.count("bus", "refused") - refused, n) << buffer;
+    EXPECT_EQ(rig.count("switch", "posted_errors"), n / 2) << buffer;
   }
   std::array<unsigned char, 4096> now{};
   rig.platform.dram().memory().read(bus::index_base, now);
@@ -169,7 +170,7 @@ TEST(PlatformBus, IsolatesDrives) {
   EXPECT_EQ(go(bus::staging_base, true), nvme::Status::success);
   EXPECT_EQ(go(bus::staging_base, false), nvme::Status::success);
   EXPECT_EQ(rig.count("bus", "refused") - refused, n);
-  rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive1_dma_never", "drive1_read", "drive1_write", "drive1_flash", "drive0_flash"});
+  rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive1_read", "drive1_write", "drive1_flash", "drive0_flash"});
 }
 
 TEST(PlatformStore, ForgetsTheLeastRecentlyUsed) {
@@ -189,7 +190,7 @@ TEST(PlatformStore, ForgetsTheLeastRecentlyUsed) {
   rig.move(false, 137, 1, 1_MiB, 1);
   EXPECT_EQ(rig.objects.good(), 0U);
   EXPECT_EQ(counter({&rig.client}, "client", "misses"), 137U);
-  rig.expect_sound({"bus_crypto", "drive0_flash"});
+  rig.expect_sound({"bus_crypto"});
 }
 
 TEST(PlatformStore, ManyTimesItsCapacityInParallel) {
@@ -247,7 +248,7 @@ class PlatformStall : public ::testing::TestWithParam<StallCase> {};
 TEST_P(PlatformStall, IsExplained) {
   const StallCase& s = GetParam();
   std::unique_ptr<Silent> silent;
-  Rig rig{load("single-drive", {"ftl.precondition=sequential", "ftl.write_buffer=4MiB", "nand.channels=2", "nand.blocks_per_plane=64", "ftl.capacity=32GiB"}),
+  Rig rig{load("single-drive", {"ftl.precondition=sequential", "ftl.write_buffer=4MiB", "nand.channels=2", "nand.blocks_per_plane=64", "ftl.capacity=8GiB"}),
           [&](auto& from, auto& to, const std::string& name) {
             if (name != s.socket) return false;
             silent = std::make_unique<Silent>("silent", s.good, s.takes);
@@ -283,11 +284,11 @@ TEST_P(PlatformStall, IsExplained) {
 INSTANTIATE_TEST_SUITE_P(
     All, PlatformStall,
     ::testing::Values(
-        StallCase{"flash_reads", "drive0_flash", 100, true, Rw::read, {"drive0.ftl", "flash", "drive0.nvme", "data from the FTL", "a completion of drive 0", "commands of block jobs"}},
+        StallCase{"flash_reads", "drive0_flash", 100, true, Rw::read, {"drive0.ftl", "reads and erases wait for the flash", "drive0.nvme", "data from the FTL", "a completion of drive 0", "commands of block jobs"}},
         StallCase{"flash_takes_nothing", "drive0_flash", 100, false, Rw::read, {"drive0.ftl", "the array to accept them"}},
-        StallCase{"flash_programs", "drive0_flash", 10, true, Rw::write, {"drive0.ftl", "room in the write buffer", "programs", "drive0.nvme", "write commands"}},
+        StallCase{"flash_programs", "drive0_flash", 10, true, Rw::write, {"drive0.ftl", "room in the write buffer", "programs wait for the flash", "drive0.nvme", "write commands wait for"}},
         StallCase{"ftl_reads", "drive0_read", 100, true, Rw::read, {"drive0.nvme", "data from the FTL", "a completion of drive 0"}},
-        StallCase{"ftl_writes", "drive0_write", 100, false, Rw::write, {"drive0.nvme", "room in the staging window", "a completion of drive 0"}},
+        StallCase{"ftl_writes", "drive0_write", 100, false, Rw::write, {"drive0.nvme", "the FTL to take and answer it", "a completion of drive 0"}},
         StallCase{"host_takes_nothing", "drive0_crypto", 300, false, Rw::read, {"drive0.link", "credits (the host takes no more)", "drive0.nvme"}},
         StallCase{"memory_silent", "crypto_out", 300, true, Rw::read, {"crypto", "their responses", "a completion of drive 0"}},
         StallCase{"doorbells_lost", "drive0_bar", 200, false, Rw::read, {"drive0.link", "the device to take them"}}),

@@ -63,6 +63,7 @@ Time AgendaDriver::limit() const {
 void AgendaDriver::wake_up() {
   armed_ = never;
   running_ = true;
+  kernel_standstill = kernel_now();
   while (!stopped_ && !reached_) {
     const Time next = agenda_.next();
     if (next == never || next > limit()) break;
@@ -70,6 +71,7 @@ void AgendaDriver::wake_up() {
     if (until_ && until_()) reached_ = true;
   }
   running_ = false;
+  kernel_standstill = never;
   arm();
 }
 

@@ -120,11 +120,11 @@ INSTANTIATE_TEST_SUITE_P(
         Knob{"nand_sca", Work::reads, one_channel, {"nand.sca=true"}, 1.5, 1.7},
         Knob{"nand_parity", Work::reads, one_channel, {"nand.parity=1KiB"}, 0.90, 0.95},
         Knob{"nand_ecc_latency", Work::read_alone, {}, {"nand.ecc_latency=12us"}, 1.15, 1.20},
-        Knob{"nand_plane_reads", Work::reads, {"nand.channels=4"}, {"nand.independent_plane_reads=false"}, 0.3, 0.9},
+        Knob{"nand_plane_reads", Work::reads, {"nand.t_r_lower=200us", "nand.t_r_middle=200us", "nand.t_r_upper=200us"}, {"nand.independent_plane_reads=false"}, 0.25, 0.45},
         Knob{"pcie_lanes", Work::stream_read, {}, {"pcie.lanes=2"}, 0.49, 0.51},
         Knob{"pcie_generation", Work::stream_read, {}, {"pcie.generation=4"}, 0.49, 0.51},
         Knob{"pcie_mps", Work::stream_read, {}, {"pcie.mps=128B", "pcie.completion_run=128B"}, 0.87, 0.89},
-        Knob{"pcie_latency", Work::write_alone, {}, {"pcie.latency=250ns"}, 1.1, 1.25},
+        Knob{"pcie_latency", Work::write_alone, {}, {"pcie.latency=250ns", "pcie.credit_round_trip=500ns"}, 1.1, 1.25},
         Knob{"pcie_tags", Work::stream_write, {"pcie.generation=4"}, {"pcie.tags=2"}, 0.01, 0.5},
         Knob{"pcie_credits", Work::stream_read, {}, {"pcie.posted_data=2KiB"}, 0.5, 0.6},
         Knob{"nvme_command_time", Work::reads, {"nvme.engines=1"}, {"nvme.command_time=1600ns"}, 0.495, 0.505},
@@ -155,8 +155,8 @@ INSTANTIATE_TEST_SUITE_P(
         Knob{"crypto_lanes", Work::loads, {"crypto.lanes=2"}, {"crypto.lanes=1"}, 0.49, 0.51},
         Knob{"crypto_clock", Work::loads, {"crypto.lanes=2"}, {"crypto.clock=500MHz"}, 0.49, 0.51},
         Knob{"drives", Work::loads, {"drives=4", "pcie_switch=false"}, {"drives=2"}, 0.48, 0.52},
-        Knob{"switch_latency", Work::load_alone, {}, {"switch.latency=50110ns"}, 1.2, 2.0},
-        Knob{"uplink_lanes", Work::loads, {"uplink.lanes=8"}, {"uplink.lanes=4"}, 0.49, 0.51}),
+        Knob{"switch_latency", Work::load_alone, {}, {"switch.latency=300ns"}, 1.0005, 1.1},
+        Knob{"uplink_lanes", Work::loads, {"uplink.lanes=8"}, {"uplink.lanes=4"}, 0.49, 0.53}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

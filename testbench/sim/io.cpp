@@ -66,6 +66,8 @@ firmware::JobSpec spec_of(const IoOptions& o) {
   quantity("runtime", o.runtime, s.runtime, errors);
   quantity("ramp", o.ramp, s.ramp, errors);
   if (o.runtime.empty() && o.number_ios == 0 && o.size.empty()) s.runtime = 20ms;
+  // A pass touches each block once: what it has written, only another pass can read back.
+  if (o.verify && o.runtime.empty() && o.number_ios == 0 && s.bs.count != 0) s.number_ios = 2 * (s.size / s.bs);
   errors.raise_if_any();
   return s;
 }
@@ -109,7 +111,10 @@ int run_io(const IoOptions& o) {
   UserErrors errors;
   jobs.add(spec, errors);
   errors.raise_if_any();
-  if (!output.write_result(result)) throw UserErrors(output.error());
+  if (!output.write_result(result)) {
+    fmt::print(stderr, "flashpath: {}; nothing was run\n", output.error());
+    return exit_code(Ending::unwritable);
+  }
   const Time begin = machine.platform.now();
   jobs.start(begin);
   auto& r = jobs.result(0);
@@ -133,6 +138,7 @@ int run_io(const IoOptions& o) {
   print_direction("read", r, 0);
   print_direction("write", r, 1);
   if (spec.verify) fmt::print("  verify: {} blocks checked, {} wrong\n", r.verified, r.verify_errors);
+  if (spec.verify && r.verified == 0) fmt::print(stderr, "flashpath: --verify: no block was read after it had been written; use a mixed --rw, and a runtime or number of commands beyond one pass of --size\n");
   if (r.errors != 0) fmt::print("  errors: {} commands ended with an error status\n", r.errors);
   const auto uses = utilisations(machine, span);
   fmt::print("\nUse of each resource\n{}", percent_table(uses));
@@ -181,7 +187,7 @@ Command add_io(CLI::App& app) {
   app.add_option("--number_ios", o->number_ios, "commands of each job");
   app.add_option("--rate_iops", o->rate_iops, "limit of each job, commands per second");
   app.add_option("--randseed", o->seed, "seed of addresses and of the read/write mix")->capture_default_str();
-  app.add_flag("--verify", o->verify, "write a pattern and check every byte read back (needs --set data=true)");
+  app.add_flag("--verify", o->verify, "write a pattern and check every byte read back (needs --set data=true and a mixed --rw; --size alone means two passes)");
   app.add_flag("--norandommap", o->norandommap, "draw addresses independently instead of each block once per pass");
   app.add_flag("--stripe", o->stripe, "spread each job's blocks over all drives instead of one drive per job");
   add_run_options(app, o->run);

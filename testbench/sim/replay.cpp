@@ -99,7 +99,10 @@ int Replay::operator()() {
 
   Machine machine{resolved};
   serving::Cluster cluster{machine.platform.agenda(), serving, &machine.client};
-  if (!output.write_result(result) || !output.start_csv(serving::RequestRecord::csv_header())) throw UserErrors(output.error());
+  if (!output.write_result(result) || !output.start_csv(serving::RequestRecord::csv_header())) {
+    fmt::print(stderr, "flashpath: {}; nothing was run\n", output.error());
+    return exit_code(Ending::unwritable);
+  }
   cluster.on_finished([&](const serving::RequestRecord& r) { output.csv_line(r.csv()); });
   cluster.replay(log, machine.platform.now());
 

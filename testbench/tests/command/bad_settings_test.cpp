@@ -41,7 +41,7 @@ TEST_F(BadSetting, PlatformsThatCannotWork) {
   expect_refused("io --set ftl.capacity=100TB", {"ftl.capacity = 100TB: needs", "the flash has 1376"});
   expect_refused("io --set firmware.cores=65 --set cores.count=64", {"firmware.cores = 65 serve, but cores.count = 64"});
   expect_refused("replay '" + sample + "' --set firmware.frame=512KiB", {"crypto.frame_size = 1MiB differs from firmware.frame = 512KiB"});
-  expect_refused("replay '" + sample + "' --set ftl.capacity=4GiB --set firmware.max_object=1GiB --set firmware.drive_capacity=4KiB", {"drive"});
+  expect_refused("replay '" + sample + "' --set firmware.drive_capacity=4KiB", {"drive 0: the store's part of it is smaller than one frame of 1MiB", "firmware.drive_capacity"});
 }
 
 TEST_F(BadSetting, SeveralAtOnceWithFileAndLine) {
@@ -54,7 +54,7 @@ TEST_F(BadSetting, Toml) {
   expect_refused("io --platform '" + file("broken.toml", "[nand\nchannels = 3\n") + "'", {"broken.toml:1"});
   expect_refused("io --platform '" + file("circle.toml", "base = \"nothing\"\n") + "'", {"circle.toml:1: base = \"nothing\": no such preset; this build has: bf4-icms"});
   expect_refused("io --config '" + in("missing.toml").string() + "'", {"missing.toml: cannot be read"});
-  const Ended good = run("io --number_ios 3 --platform '" + file("good.toml", "base = \"single-drive\"\n[nand]\nchannels = 8\n") + "'");
+  const Ended good = run("io --number_ios 3 --platform '" + file("good.toml", "base = \"single-drive\"\n[nand]\nplanes = 6\n") + "'");
   EXPECT_EQ(good.code, 0) << good.err;
 }
 

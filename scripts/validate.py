@@ -259,6 +259,10 @@ def main():
     if not os.path.exists(PROGRAM):
         sys.exit(f"validate: {PROGRAM} is not there; run scripts/build.sh")
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip() or "?"
+    sources = subprocess.run(["git", "ls-files", "tlm/*.h", "tlm/*.cpp", "tlm/*.toml", "testbench/*.h", "testbench/*.cpp"], cwd=ROOT, capture_output=True, text=True)
+    newest = max(os.path.getmtime(os.path.join(ROOT, f)) for f in sources.stdout.split() if "/tests/" not in f and os.path.exists(os.path.join(ROOT, f)))
+    if newest > os.path.getmtime(PROGRAM):
+        commit += " (the program is older than some of its sources)"
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout.strip()
 
     text = "# Validation\n\n"

@@ -19,7 +19,8 @@ ModelBus::TargetSide::TargetSide(const sc_core::sc_module_name& module, ModelBus
       bus{b},
       label{l},
       port{"socket", b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this),
-           InitiatorPort::Event::to<&TargetSide::accepted>(this), true} {}
+           InitiatorPort::Event::to<&TargetSide::accepted>(this),
+           InitiatorPort::Ahead{.accepted = true}} {}
 
 ModelBus::MasterSide::MasterSide(const sc_core::sc_module_name& module, ModelBus& b, std::string_view l, Master k, std::uint16_t s)
     : sc_module{module},
@@ -145,9 +146,7 @@ void ModelBus::responded(Payload& payload, Time now) {
   } else {
     transfer.stream = {back, back};
   }
-  const auto arg = reinterpret_cast<std::uint64_t>(&crossing);
-  if (back == now) respond(now, arg);
-  else agenda_.post<&ModelBus::respond>(back, this, arg);
+  respond(back, reinterpret_cast<std::uint64_t>(&crossing));  // announced now, for that moment
 }
 
 void ModelBus::respond(Time now, std::uint64_t arg) {

@@ -25,7 +25,8 @@ ModelEngine::ModelEngine(const sc_core::sc_module_name& name, Environment& envir
       decrypt_{config},
       encrypt_{config},
       out_{"out", environment.agenda, InitiatorPort::Event::to<&ModelEngine::responded>(this),
-           InitiatorPort::Event::to<&ModelEngine::taken>(this)},
+           InitiatorPort::Event::to<&ModelEngine::taken>(this),
+           InitiatorPort::Ahead{.accepted = true, .write_responses = true, .read_responses = true}},
       regs_{"regs", environment.agenda, TargetPort::Serve::to<&ModelEngine::serve_register>(this)} {
   for (std::size_t i = 0; i < links; ++i) links_.push_back(std::make_unique<Link>(*this, i));
 }
@@ -130,7 +131,7 @@ void ModelEngine::responded(Payload& payload, Time now) {
     }
     const Time back = now + config_.bypass_latency;
     transfer_of(*crossing.payload).stream = {back, back};
-    agenda_.post<&ModelEngine::respond>(back, this, arg);
+    respond(back, arg);  // announced now, for that moment
     return;
   }
   const Stream in{now, std::max(now, transfer.stream.last)};

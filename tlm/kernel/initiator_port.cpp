@@ -9,7 +9,7 @@ std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
 }  // namespace
 
-InitiatorPort::InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted, bool ahead)
+InitiatorPort::InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted, Ahead ahead)
     : socket{name}, agenda_{agenda}, responded_{responded}, accepted_{accepted}, ahead_{ahead} {
   socket.register_nb_transport_bw(this, &InitiatorPort::nb_transport_bw);
 }
@@ -48,7 +48,7 @@ void InitiatorPort::issue(Payload& payload, Time now, Time when) {
   if (status == tlm::TLM_ACCEPTED) return;
   const Time at = kernel_now() + from_sc(delay);
   if (status == tlm::TLM_UPDATED && phase == tlm::END_REQ) {
-    if (at > now && ahead_) {
+    if (at > now && ahead_.accepted) {
       requesting_ = nullptr;
       free_at_ = at;
       if (accepted_) accepted_(payload, at);
@@ -71,8 +71,11 @@ tlm::tlm_sync_enum InitiatorPort::nb_transport_bw(Payload& payload, tlm::tlm_pha
     else request_ended(at, as_arg(payload));
     return tlm::TLM_ACCEPTED;
   }
-  if (at > agenda_.now()) agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
-  else response_arrived(at, as_arg(payload));
+  if (at > agenda_.now() && !(payload.is_read() ? ahead_.read_responses : ahead_.write_responses)) {
+    agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
+  } else {
+    response_arrived(at, as_arg(payload));
+  }
   phase = tlm::END_RESP;
   return tlm::TLM_COMPLETED;
 }

@@ -16,8 +16,15 @@ class InitiatorPort {
   using Event = Delegate<void(Payload&, Time)>;
   /// `responded`: the result is there (the payload is still the caller's: release() it when used).
   /// `accepted`: the target has taken the request; optional, for routers and whoever owns a finite buffer.
-  /// `ahead`: `accepted` may be told of an END_REQ that is announced for a later moment at once, with that moment.
-  InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted = {}, bool ahead = false);
+  /// What its owner can take when it is announced for a later moment, with that moment, instead of when the moment comes:
+  /// an event less each.
+  struct Ahead {
+    bool accepted = false;
+    bool write_responses = false;
+    bool read_responses = false;
+  };
+  InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted, Ahead ahead);
+  InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted = {}) : InitiatorPort{name, agenda, responded, accepted, Ahead{}} {}
 
   /// Sends now, or when the requests before it have been accepted. `now` is the agenda's.
   void send(Payload& payload, Time now) { send(payload, now, now); }
@@ -42,7 +49,7 @@ class InitiatorPort {
 
   Agenda& agenda_;
   Event responded_, accepted_;
-  bool ahead_;
+  Ahead ahead_;
   std::deque<Waiting> queue_;
   Time free_at_{};         // when the last request phase ends, if that was announced ahead
   bool going_on_ = false;  // go_on() is posted

@@ -20,6 +20,7 @@ bool Progress::due() const { return (style_ == Style::json || (style_ == Style::
 
 void Progress::show(double done, const std::string& what) {
   if (!due()) return;
+  done = std::clamp(done, 0.0, 1.0);  // commands under way at the end of a job take a little longer than its runtime
   const auto now = Clock::now();
   next_ = now + std::chrono::milliseconds{200};
   const double elapsed = std::chrono::duration<double>(now - started_).count();

@@ -136,7 +136,7 @@ TEST(PlatformSaturation, ObjectLoadsFillTheirCipher) {
 }
 
 TEST(PlatformSaturation, ObjectLoadsFillTheUplink) {
-  Rig rig{"bf4-icms", {"firmware.encrypt=false", "uplink.lanes=4"}};
+  Rig rig{"bf4-icms", {"firmware.encrypt=false", "pcie_switch=true", "uplink.lanes=4"}};
   const double rate = load_rate(rig, 512, 4_MiB, 32);
   const pcie::Wire wire{rig.platform.config().uplink};
   const double bound = 1'048'576.0 / to_seconds(wire.time(wire.write(0, 1_MiB).wire));

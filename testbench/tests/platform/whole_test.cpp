@@ -123,7 +123,7 @@ TEST(PlatformSwitch, CostsItsLatencyAndSharesOneUplink) {
   EXPECT_LT(through.alone - ports.alone, 4 * to_seconds(c.pcie_switch.latency + 400ns));
   EXPECT_GT(ports.together, 1.05 * through.together);
   EXPECT_LT(through.together, 120e9);
-  EXPECT_GT(through.together, 100e9);
+  EXPECT_GT(through.together, 90e9);
 }
 
 // Drives may reach DRAM's queues and frames only: not the index, not registers, not other drives, not nothing.
@@ -139,7 +139,7 @@ struct Probe {
 };
 
 TEST(PlatformBus, IsolatesDrives) {
-  Rig rig{"bf4-icms", {"data=true", "firmware.encrypt=false", "drives=2"}};
+  Rig rig{"bf4-icms", {"data=true", "firmware.encrypt=false", "drives=2", "pcie_switch=true"}};
   Probe probe;
   probe.driver = &rig.platform.firmware().driver();
   const std::array<unsigned char, 4096> secret = [] {
@@ -241,6 +241,7 @@ struct StallCase {
   bool takes;
   Rw rw;
   std::vector<const char*> says;  // each must be in a line
+  friend std::ostream& operator<<(std::ostream& out, const StallCase& s) { return out << s.name; }
 };
 
 class PlatformStall : public ::testing::TestWithParam<StallCase> {};

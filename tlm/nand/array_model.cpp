@@ -169,7 +169,7 @@ void ArrayModel::watch(DieId id, Time now) {
   Die& die = dies_[id];
   for (unsigned p = 0; p < config_.planes; ++p) {
     const Time end = die.busy_until[p];
-    if (end <= now || end == never || (die.woken >> p & 1U) != 0) continue;
+    if (end <= now || end == never || (unsigned{die.woken} >> p & 1U) != 0) continue;
     for (unsigned q = p; q < config_.planes; ++q) {
       if (die.busy_until[q] == end) die.woken = static_cast<std::uint8_t>(die.woken | 1U << q);
     }

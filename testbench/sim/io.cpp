@@ -144,6 +144,10 @@ int run_io(const IoOptions& o) {
   fmt::print("\nUse of each resource\n{}", percent_table(uses));
   if (!uses.empty()) fmt::print("Bottleneck: {} at {:.1f} %\n", uses.front().resource, uses.front().utilisation * 100);
   const Flash f = flash_totals(machine);
+  if (f.unmapped_read > f.host_read / 100) {
+    fmt::print("Note: {:.0f} % of the bytes read had never been written: answered as zeros, without flash. --set ftl.precondition=sequential starts with a written drive.\n",
+               100 * static_cast<double>(f.unmapped_read) / static_cast<double>(f.host_read));
+  }
   const std::uint64_t pages = (f.read + f.programmed) / resolved.config.nand.page.count;
   result["complete"] = ending == Ending::finished;
   result["ending"] = name_of(ending);

@@ -147,8 +147,8 @@ int Replay::operator()() {
 void Replay::summary(const Machine& m, const serving::Cluster& cluster, const replay::Log& log, Json& result, Duration span) {
   const auto& s = cluster.stats();
   const double seconds = std::max(to_seconds(span), 1e-12);
-  fmt::print("{}: {} requests over {:.1f} s, {} × {} ({}), {} KV objects of {}\n\n", o_.log, log.requests.size(), to_seconds(log.span()),
-             m.platform.config().general.drives, "drives", result["platform"].get<std::string>(), s.loads_hit.value + s.stores_kept.value,
+  fmt::print("{}: {} requests over {:.1f} s, {} drive{} ({}), {} object loads and {} stores of {} each\n\n", o_.log, log.requests.size(), to_seconds(log.span()),
+             m.platform.config().general.drives, m.platform.config().general.drives == 1 ? "" : "s", result["platform"].get<std::string>(), s.loads_hit.value, s.stores_kept.value,
              human_bytes(static_cast<double>(cluster.layout().object().count)));
   fmt::print("  {:<14} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}\n", "ms", "mean", "p50", "p90", "p99", "p99.9", "max");
   print_histogram("TTFT", s.ttft);

@@ -151,6 +151,7 @@ Flash flash_totals(const Machine& machine) {
     if (!std::string_view{part->name()}.ends_with(".ftl")) continue;
     for (const stats::Counter* c : part->stats.counters()) {
       if (c->name == "host_read") f.host_read += c->value;
+      else if (c->name == "unmapped_read") f.unmapped_read += c->value;
       else if (c->name == "host_written") f.host_written += c->value;
       else if (c->name == "flash_read") f.read += c->value;
       else if (c->name == "flash_programmed") f.programmed += c->value;

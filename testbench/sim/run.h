@@ -57,7 +57,7 @@ double cpu_seconds();
 
 /// Bytes and operations of all drives together.
 struct Flash {
-  std::uint64_t host_read = 0, host_written = 0, read = 0, programmed = 0, reads = 0, programs = 0, erases = 0;
+  std::uint64_t host_read = 0, unmapped_read = 0, host_written = 0, read = 0, programmed = 0, reads = 0, programs = 0, erases = 0;
   double waf() const { return host_written == 0 ? 0 : static_cast<double>(programmed) / static_cast<double>(host_written); }
 };
 Flash flash_totals(const Machine& machine);

@@ -153,6 +153,7 @@ void ModelBus::respond(Time now, std::uint64_t arg) {
   auto* crossing = reinterpret_cast<Crossing*>(arg);
   Payload& payload = *crossing->payload;
   MasterSide& master = *crossing->master;
+  now = master.answered = std::max(now, master.answered);  // one after the other, as announced
   flow_.leave(now, crossing->entered);
   latency_.add(now - crossing->entered);
   crossing->payload = nullptr;

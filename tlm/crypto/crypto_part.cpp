@@ -131,7 +131,7 @@ void ModelEngine::responded(Payload& payload, Time now) {
     }
     const Time back = now + config_.bypass_latency;
     transfer_of(*crossing.payload).stream = {back, back};
-    respond(back, arg);  // announced now, for that moment
+    agenda_.post<&ModelEngine::respond>(back, this, arg);  // not ahead of it: a read's answer may be due before
     return;
   }
   const Stream in{now, std::max(now, transfer.stream.last)};

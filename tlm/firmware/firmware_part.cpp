@@ -10,7 +10,6 @@ Firmware::Firmware(const sc_core::sc_module_name& name, Environment& environment
                    SparseMemory* memory, fabric::Journeys* journeys)
     : Part{name, environment},
       config_{config},
-      cores_{cores},
       driver_{config, agenda_, cores, control_, drives, stats},
       service_{config, cores, driver_, control_, stats, journeys},
       jobs_{config, agenda_, cores, driver_, service_.staging(), memory},

@@ -46,7 +46,6 @@ class Firmware final : public Part {
   const Journey* drive_journey(std::uint32_t drive, std::uint16_t qid, std::uint16_t cid);
 
   Config config_;
-  cores::Model& cores_;
   ControlMemory control_;
   Driver driver_;
   KvService service_;

@@ -11,8 +11,7 @@ namespace flashpath::pcie {
 
 Crossing::Side::Side(Crossing& c, Agenda& agenda, const char* in_name, const char* out_name, bool is_host)
     : crossing{c}, host{is_host}, in{in_name, agenda, SplitPort::Arrived::to<&Side::arrived>(this)},
-      out{out_name, agenda, InitiatorPort::Event::to<&Side::responded>(this), InitiatorPort::Event::to<&Side::accepted>(this),
-          InitiatorPort::Ahead{.write_responses = true}} {}  // a posted write's answer is only counted
+      out{out_name, agenda, InitiatorPort::Event::to<&Side::responded>(this), InitiatorPort::Event::to<&Side::accepted>(this)} {}
 
 Crossing::Crossing(Environment& environment, stats::Group& stats, const Config& config, const Shape& shape)
     : link{config, shape.extra, shape.tags, environment.agenda, stats}, agenda_{environment.agenda}, shape_{shape},

@@ -14,8 +14,11 @@ namespace {
 class Loop {
  public:
   Loop(const nand::Config& config, std::size_t depth, std::uint64_t operations, Bytes size, unsigned program_percent)
-      : left_{operations}, size_{size}, program_percent_{program_percent},
-        array_{agenda_, config, group_, nand::ArrayModel::Answered::to<&Loop::answered>(this)}, ops_(depth) {}
+      : left_{operations},
+        size_{size},
+        program_percent_{program_percent},
+        array_{agenda_, config, group_, nand::ArrayModel::Answered::to<&Loop::answered>(this)},
+        ops_(depth) {}
   double nanoseconds_per_operation() {
     const auto from = std::chrono::steady_clock::now();
     for (nand::Op& op : ops_) again(op, Time{});

@@ -12,7 +12,8 @@ ProtocolChecker::ProtocolChecker(const sc_core::sc_module_name& name) : sc_modul
 }
 
 void ProtocolChecker::complain(const std::string& what, Time at) {
-  if (violations_.size() < 100) violations_.push_back(std::string(name()) + " at " + std::to_string(at.time_since_epoch().count()) + " ps: " + what);
+  if (violations_.size() < 100)
+    violations_.push_back(std::string(name()) + " at " + std::to_string(at.time_since_epoch().count()) + " ps: " + what);
 }
 
 void ProtocolChecker::inspect(const Payload& payload, Time at) {
@@ -128,8 +129,9 @@ void ProtocolChecker::blocking(Payload& payload, sc_core::sc_time& delay) {
 
 void ProtocolChecker::finish() {
   for (const auto& [payload, open] : open_) {
-    complain(std::string("finished: a transaction was left open after ") +
-                 (open.state == State::begin_req ? "BEGIN_REQ" : open.state == State::end_req ? "END_REQ" : "BEGIN_RESP"),
+    complain(std::string("finished: a transaction was left open after ") + (open.state == State::begin_req ? "BEGIN_REQ"
+                                                                            : open.state == State::end_req ? "END_REQ"
+                                                                                                           : "BEGIN_RESP"),
              open.last);
   }
   open_.clear();

@@ -13,10 +13,10 @@
 //   finished     no transaction left open at the end (asked by finish())
 // Delays are annotated: the moment of a phase is the kernel's time plus the delay.
 #pragma once
-#include <map>
-#include <string>
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "kernel/transfer.h"
@@ -57,7 +57,7 @@ class ProtocolChecker : public sc_core::sc_module {
   std::map<const Payload*, Open> open_;
   const Payload* requesting_ = nullptr;
   const Payload* responding_ = nullptr;
-  Time request_free_{};   // when the last request phase ended: it may be annotated into the future
+  Time request_free_{};  // when the last request phase ended: it may be annotated into the future
   Time response_free_{};
   std::vector<std::string> violations_;
   std::uint64_t transactions_ = 0;

@@ -24,25 +24,28 @@ fabric::Key wire_key(const serving::ObjectKey& key) {
 
 }  // namespace
 
-FabricClient::FabricClient(const sc_core::sc_module_name& name, Environment& environment, std::uint32_t per_instance, std::uint32_t connections)
+FabricClient::FabricClient(const sc_core::sc_module_name& name, Environment& environment, std::uint32_t per_instance,
+                           std::uint32_t connections)
     : Part{name, environment},
       per_instance_{per_instance},
       connections_{connections},
       out_{"out", agenda_, InitiatorPort::Event::to<&FabricClient::answered>(this)},
       in_{"in", agenda_, SplitPort::Arrived::to<&FabricClient::arrived>(this)} {}
 
-void FabricClient::load(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client, std::uint64_t tag) {
+void FabricClient::load(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client,
+                        std::uint64_t tag) {
   ++loads_;
   submit(now, key, size, instance, client, tag, false);
 }
 
-void FabricClient::store(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client, std::uint64_t tag) {
+void FabricClient::store(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client,
+                         std::uint64_t tag) {
   ++stores_;
   submit(now, key, size, instance, client, tag, true);
 }
 
-void FabricClient::submit(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client, std::uint64_t tag,
-                          bool is_store) {
+void FabricClient::submit(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client,
+                          std::uint64_t tag, bool is_store) {
   if (free_.empty()) {
     free_.push_back(commands_.size());
     commands_.emplace_back();
@@ -80,7 +83,9 @@ void FabricClient::answered(Payload& payload, Time) {
 
 void FabricClient::arrived(Payload& payload, Time now) {
   const fabric::Message* message = fabric::message_of(payload);
-  const std::uint64_t id = message == nullptr ? ~0ULL : message->kind == fabric::MessageKind::response ? message->command : message->remote >> offset_bits;
+  const std::uint64_t id = message == nullptr                               ? ~0ULL
+                           : message->kind == fabric::MessageKind::response ? message->command
+                                                                            : message->remote >> offset_bits;
   if (message == nullptr || id >= commands_.size() || !commands_[id].busy) {
     ++strays_;
     payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
@@ -133,7 +138,8 @@ void FabricClient::take_data(const Payload& payload, const fabric::Message& mess
   bytes_in_ += message.size;
   const Transfer* transfer = payload.get_extension<Transfer>();
   if (!environment_.data_mode || transfer == nullptr || !transfer->carries_data) return;
-  for (std::uint64_t i = 0; i < message.size.count; ++i) wrong_ += payload.get_data_ptr()[i] != object_byte(command.key, offset + i) ? 1U : 0U;
+  for (std::uint64_t i = 0; i < message.size.count; ++i)
+    wrong_ += payload.get_data_ptr()[i] != object_byte(command.key, offset + i) ? 1U : 0U;
   verified_ += message.size.count;
 }
 

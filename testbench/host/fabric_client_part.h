@@ -21,13 +21,16 @@ namespace flashpath::host {
 
 class FabricClient final : public Part, public serving::Store {
  public:
-  FabricClient(const sc_core::sc_module_name& name, Environment& environment, std::uint32_t connections_per_instance = 16, std::uint32_t connections = 4096);
+  FabricClient(const sc_core::sc_module_name& name, Environment& environment, std::uint32_t connections_per_instance = 16,
+               std::uint32_t connections = 4096);
 
   tlm::tlm_initiator_socket<>& out() { return out_.socket; }
   tlm::tlm_target_socket<>& in() { return in_.socket; }
 
-  void load(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client, std::uint64_t tag) override;
-  void store(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client, std::uint64_t tag) override;
+  void load(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client,
+            std::uint64_t tag) override;
+  void store(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client,
+             std::uint64_t tag) override;
 
   std::uint64_t in_flight() const { return flow_.inside(); }
   std::uint64_t completed() const { return flow_.left(); }
@@ -54,7 +57,8 @@ class FabricClient final : public Part, public serving::Store {
   };
   static constexpr unsigned offset_bits = 40;  // of a message's `remote`: command above, offset in its buffer below
 
-  void submit(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client, std::uint64_t tag, bool is_store);
+  void submit(Time now, const serving::ObjectKey& key, Bytes size, std::uint32_t instance, serving::StoreClient& client, std::uint64_t tag,
+              bool is_store);
   void arrived(Payload& payload, Time now);
   void answered(Payload& payload, Time now);
   void send_data(const fabric::Message& request, Time now);

@@ -22,11 +22,13 @@ namespace {
 constexpr std::size_t chunk = std::size_t{256} << 10U;
 
 bool starts_with(const std::vector<std::uint8_t>& head, std::initializer_list<unsigned> magic) {
-  return head.size() >= magic.size() && std::equal(magic.begin(), magic.end(), head.begin(), [](unsigned a, std::uint8_t b) { return a == b; });
+  return head.size() >= magic.size() &&
+         std::equal(magic.begin(), magic.end(), head.begin(), [](unsigned a, std::uint8_t b) { return a == b; });
 }
 
 bool is_zstd(const std::vector<std::uint8_t>& head) {  // a frame, or a skippable one (RFC 8878 section 3.1)
-  return starts_with(head, {0x28, 0xb5, 0x2f, 0xfd}) || (head.size() >= 4 && (head[0] & 0xf0U) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18);
+  return starts_with(head, {0x28, 0xb5, 0x2f, 0xfd}) ||
+         (head.size() >= 4 && (head[0] & 0xf0U) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18);
 }
 
 }  // namespace
@@ -138,9 +140,12 @@ LineSource::LineSource(const std::string& path) : path_{path}, digest_{std::make
     if (head_.empty()) throw UserErrors{fmt::format("{}: the file is empty", path)};
     if (is_zstd(head_)) packing_ = Packing::zstd;
     else if (starts_with(head_, {0x1f, 0x8b})) packing_ = Packing::gzip;
-    else if (starts_with(head_, {0xfd, '7', 'z', 'X', 'Z', 0x00})) throw UserErrors{fmt::format("{}: xz-compressed; only plain, gzip and zstd are read", path)};
-    else if (starts_with(head_, {'B', 'Z', 'h'})) throw UserErrors{fmt::format("{}: bzip2-compressed; only plain, gzip and zstd are read", path)};
-    else if (starts_with(head_, {'P', 'K', 0x03, 0x04})) throw UserErrors{fmt::format("{}: a zip archive; only plain, gzip and zstd are read", path)};
+    else if (starts_with(head_, {0xfd, '7', 'z', 'X', 'Z', 0x00}))
+      throw UserErrors{fmt::format("{}: xz-compressed; only plain, gzip and zstd are read", path)};
+    else if (starts_with(head_, {'B', 'Z', 'h'}))
+      throw UserErrors{fmt::format("{}: bzip2-compressed; only plain, gzip and zstd are read", path)};
+    else if (starts_with(head_, {'P', 'K', 0x03, 0x04}))
+      throw UserErrors{fmt::format("{}: a zip archive; only plain, gzip and zstd are read", path)};
     unpacker_ = std::make_unique<Unpacker>(packing_);
     buffer_.resize(2 * chunk + padding);
   } catch (...) {
@@ -236,7 +241,8 @@ bool LineSource::next(std::string_view& line) {
     line = std::string_view{buffer_.data() + begin_, stop - begin_};
     begin_ = scanned_ = std::min(stop + 1, end_);
     ++line_number_;
-    if (line.find('\0') != std::string_view::npos) throw UserErrors{fmt::format("{}:{}: binary content (a zero byte): not a text log", path_, line_number_)};
+    if (line.find('\0') != std::string_view::npos)
+      throw UserErrors{fmt::format("{}:{}: binary content (a zero byte): not a text log", path_, line_number_)};
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     return true;
   }

@@ -17,8 +17,8 @@ namespace dom = simdjson::dom;
 constexpr std::size_t shown_bad_lines = 10;
 constexpr std::size_t shown_field_names = 64;
 constexpr std::int64_t us_per_ms = 1000;
-constexpr std::int64_t longest_log_ms = 90LL * 24 * 3600 * 1000;   // Time reaches to 106 days
-constexpr std::int64_t latest_stamp_ms = 4'102'444'800'000;        // year 2100, if stamps count from 1970
+constexpr std::int64_t longest_log_ms = 90LL * 24 * 3600 * 1000;  // Time reaches to 106 days
+constexpr std::int64_t latest_stamp_ms = 4'102'444'800'000;       // year 2100, if stamps count from 1970
 
 std::string_view type_name(dom::element_type type) {
   switch (type) {
@@ -36,7 +36,9 @@ std::string_view type_name(dom::element_type type) {
 
 class Reader {
  public:
-  Reader(const std::string& path, const ReplayConfig& config) : source_{path}, config_{config} { log_.block_tokens = mooncake_block_tokens; }
+  Reader(const std::string& path, const ReplayConfig& config) : source_{path}, config_{config} {
+    log_.block_tokens = mooncake_block_tokens;
+  }
 
   Log run() {
     std::string_view line;
@@ -50,7 +52,8 @@ class Reader {
       if (!wrong.empty()) {
         log_.ids.resize(kept_ids_);
         ++log_.report.bad_lines;
-        if (log_.report.first_bad.size() < shown_bad_lines) log_.report.first_bad.push_back(fmt::format("{}:{}: {}", source_.path(), source_.line_number(), wrong));
+        if (log_.report.first_bad.size() < shown_bad_lines)
+          log_.report.first_bad.push_back(fmt::format("{}:{}: {}", source_.path(), source_.line_number(), wrong));
       }
       kept_ids_ = log_.ids.size();
       if (config_.limit != 0 && log_.requests.size() == config_.limit) limited_ = true;
@@ -69,12 +72,16 @@ class Reader {
     const std::uint64_t written = report.lines - report.blank_lines;
     UserErrors errors;
     if (written == 0) errors.add(fmt::format("{}: the file has no requests, only blank lines", source_.path()));
-    else if (report.bad_lines == written) errors.add(fmt::format("{}: every line ({}) is bad: not a Mooncake log", source_.path(), written));
-    else if (config_.strict && report.bad_lines > 0) errors.add(fmt::format("{}: {} of {} lines are bad (strict allows none)", source_.path(), report.bad_lines, written));
-    else if (report.bad_lines * 100 > written) errors.add(fmt::format("{}: {} of {} lines are bad (more than 1 %)", source_.path(), report.bad_lines, written));
+    else if (report.bad_lines == written)
+      errors.add(fmt::format("{}: every line ({}) is bad: not a Mooncake log", source_.path(), written));
+    else if (config_.strict && report.bad_lines > 0)
+      errors.add(fmt::format("{}: {} of {} lines are bad (strict allows none)", source_.path(), report.bad_lines, written));
+    else if (report.bad_lines * 100 > written)
+      errors.add(fmt::format("{}: {} of {} lines are bad (more than 1 %)", source_.path(), report.bad_lines, written));
     if (errors.empty()) return;
     for (const std::string& bad : report.first_bad) errors.add(bad);
-    if (report.bad_lines > report.first_bad.size()) errors.add(fmt::format("{}: and {} more", source_.path(), report.bad_lines - report.first_bad.size()));
+    if (report.bad_lines > report.first_bad.size())
+      errors.add(fmt::format("{}: and {} more", source_.path(), report.bad_lines - report.first_bad.size()));
     throw UserErrors{errors};
   }
 
@@ -82,7 +89,8 @@ class Reader {
   std::string read_line(std::string_view line) {
     dom::element root;
     // The source guarantees readable bytes behind the line, so the parser need not copy it.
-    if (const auto error = parser_.parse(line.data(), line.size(), false).get(root)) return fmt::format("not JSON: {}", simdjson::error_message(error));
+    if (const auto error = parser_.parse(line.data(), line.size(), false).get(root))
+      return fmt::format("not JSON: {}", simdjson::error_message(error));
     dom::object object;
     if (root.get(object)) return fmt::format("expected an object {{...}}, found {}", type_name(root.type()));
     bool has_stamp = false, has_input = false, has_output = false, has_ids = false;
@@ -111,13 +119,17 @@ class Reader {
       *seen = true;
       if (!wrong.empty()) return wrong;
     }
-    for (const auto& [name, has] : {std::pair{"timestamp", has_stamp}, {"input_length", has_input}, {"output_length", has_output}, {"hash_ids", has_ids}})
+    for (const auto& [name, has] :
+         {std::pair{"timestamp", has_stamp}, {"input_length", has_input}, {"output_length", has_output}, {"hash_ids", has_ids}})
       if (!has) return fmt::format("{} is missing", name);
     const std::size_t ids = log_.ids.size() - kept_ids_;
     const std::uint64_t wanted = ceil_div(request.input_tokens, mooncake_block_tokens);
-    if (ids != wanted) return fmt::format("hash_ids has {} ids, but input_length {} needs {} (one per {} tokens)", ids, request.input_tokens, wanted, mooncake_block_tokens);
+    if (ids != wanted)
+      return fmt::format("hash_ids has {} ids, but input_length {} needs {} (one per {} tokens)", ids, request.input_tokens, wanted,
+                         mooncake_block_tokens);
     if (any_ && stamp_us < last_us_) return fmt::format("timestamp goes back from {} to {} ms", ms(last_us_), ms(stamp_us));
-    if (any_ && stamp_us - first_us_ > longest_log_ms * us_per_ms) return fmt::format("timestamp {} ms is more than 90 days after the first", ms(stamp_us));
+    if (any_ && stamp_us - first_us_ > longest_log_ms * us_per_ms)
+      return fmt::format("timestamp {} ms is more than 90 days after the first", ms(stamp_us));
     if (!any_) first_us_ = stamp_us;
     any_ = true;
     last_us_ = stamp_us;
@@ -133,7 +145,9 @@ class Reader {
     return "";
   }
 
-  static std::string ms(std::int64_t us) { return us % us_per_ms == 0 ? fmt::format("{}", us / us_per_ms) : fmt::format("{}.{:03}", us / us_per_ms, us % us_per_ms); }
+  static std::string ms(std::int64_t us) {
+    return us % us_per_ms == 0 ? fmt::format("{}", us / us_per_ms) : fmt::format("{}.{:03}", us / us_per_ms, us % us_per_ms);
+  }
 
   static std::string read_stamp(dom::element value, std::int64_t& out_us) {
     std::int64_t whole = 0;
@@ -162,7 +176,8 @@ class Reader {
     if (value.get(count)) return fmt::format("{} is {}: expected a number of tokens", name, type_name(value.type()));
     if (count < 0) return fmt::format("{} {} is negative", name, count);
     if (count < least) return fmt::format("{} is {}: expected at least {}", name, count, least);
-    if (static_cast<std::uint64_t>(count) > most_tokens) return fmt::format("{} {} is absurd: more than {} tokens", name, count, most_tokens);
+    if (static_cast<std::uint64_t>(count) > most_tokens)
+      return fmt::format("{} {} is absurd: more than {} tokens", name, count, most_tokens);
     out = static_cast<std::uint32_t>(count);
     return "";
   }

@@ -25,12 +25,14 @@ struct ReplayConfig {
   static constexpr auto schema() {
     using C = ReplayConfig;
     return std::tuple{
-        Field{"strict", &C::strict, "any bad line ends the run (otherwise more than 1 % of them)", Known::assumed, "a published log has none"},
+        Field{"strict", &C::strict, "any bad line ends the run (otherwise more than 1 % of them)", Known::assumed,
+              "a published log has none"},
         Field{"jitter", &C::jitter, "spread stamps that lie on a coarse grid over its cells", Known::assumed,
               "the Mooncake conversation log has 3 s stamps: without, p99 of TTFT is the grid's"},
         Field{"speedup", &C::speedup, "arrival times are divided by this", Known::assumed, "1 is the log's own pace", Range{0.001, 1e6}},
         Field{"seed", &C::seed, "seed of the jitter", Known::assumed, "any", Range{std::uint64_t{0}, ~std::uint64_t{0}}},
-        Field{"limit", &C::limit, "only the first so many requests; 0: all", Known::assumed, "the whole log", Range{std::uint64_t{0}, ~std::uint64_t{0}}},
+        Field{"limit", &C::limit, "only the first so many requests; 0: all", Known::assumed, "the whole log",
+              Range{std::uint64_t{0}, ~std::uint64_t{0}}},
     };
   }
 };

@@ -34,7 +34,9 @@ Cluster::Cluster(Agenda& agenda, const ServingConfig& config, Store* store)
 
 void Cluster::replay(const replay::Log& log, Time begin) {
   invariant(done(), "a replay was started while another one runs", "serving");
-  if (log.block_tokens != config_.block_tokens) throw UserErrors{"serving.block_tokens = " + std::to_string(config_.block_tokens) + ": the log's blocks have " + std::to_string(log.block_tokens)};
+  if (log.block_tokens != config_.block_tokens)
+    throw UserErrors{"serving.block_tokens = " + std::to_string(config_.block_tokens) + ": the log's blocks have " +
+                     std::to_string(log.block_tokens)};
   log_ = &log;
   begin_ = begin;
   next_ = 0;
@@ -217,7 +219,8 @@ void Cluster::cut(Slot slot, std::uint32_t lead) {
   instances_[a.instance].queued_tokens += more;
   for (std::uint32_t g = 0; g < layout_.groups(); ++g) {
     std::uint32_t missing = 0;
-    for (std::size_t i = 0; i < a.load_blocks.size() && a.load_blocks[i] < lead; ++i) missing += a.arrived[i * layout_.groups() + g] == 0 ? 1U : 0U;
+    for (std::size_t i = 0; i < a.load_blocks.size() && a.load_blocks[i] < lead; ++i)
+      missing += a.arrived[i * layout_.groups() + g] == 0 ? 1U : 0U;
     a.remaining[g] = missing;
   }
   if (!a.started) return;

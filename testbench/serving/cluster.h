@@ -53,7 +53,9 @@ class Cluster final : public StoreClient {
   void on_finished(std::function<void(const RequestRecord&)> callback) { finished_ = std::move(callback); }
 
   /// All requests have arrived and finished, and every load and store has been answered.
-  bool done() const { return next_ == end_ && requests_.inside() == 0 && loads_.inside() == 0 && stores_.inside() == 0 && stores_waiting_ == 0; }
+  bool done() const {
+    return next_ == end_ && requests_.inside() == 0 && loads_.inside() == 0 && stores_.inside() == 0 && stores_waiting_ == 0;
+  }
   std::uint64_t in_flight() const { return requests_.inside(); }
   std::uint64_t loads_in_flight() const { return loads_.inside(); }
   std::uint64_t stores_in_flight() const { return stores_.inside(); }
@@ -86,14 +88,14 @@ class Cluster final : public StoreClient {
     std::uint32_t instance = 0;
     bool finished = false;
     // the plan
-    std::vector<Tier> tiers;     // of the matched blocks
-    std::uint32_t lead = 0;      // how many of them still count
-    std::uint64_t queued = 0;    // tokens to compute, as the router sees it
+    std::vector<Tier> tiers;   // of the matched blocks
+    std::uint32_t lead = 0;    // how many of them still count
+    std::uint64_t queued = 0;  // tokens to compute, as the router sees it
     Time g2_start{};
     Duration g2_total{};
     // loads: object o is group o % G of the block that load_blocks[o / G] names
     std::vector<std::uint32_t> load_blocks;
-    std::size_t load_begin = 0;  // where the part begins that is being issued, group by group
+    std::size_t load_begin = 0;            // where the part begins that is being issued, group by group
     std::vector<std::uint32_t> remaining;  // per group, of the blocks that still count
     std::vector<std::uint8_t> arrived;
     std::vector<Time> asked;

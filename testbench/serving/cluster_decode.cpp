@@ -97,8 +97,10 @@ void Cluster::check(Laws& laws, Time now) const {
   laws.about("serving");
   const std::uint64_t object = layout_.object().count;
   laws.equal("requests arrived", stats_.arrived.value, "finished + in flight", stats_.finished.value + requests_.inside());
-  laws.equal("loads asked", loads_.entered(), "hit + missed + in flight", stats_.loads_hit.value + stats_.loads_missed.value + loads_.inside());
-  laws.equal("stores sent", stores_.entered(), "kept + refused + in flight", stats_.stores_kept.value + stats_.stores_refused.value + stores_.inside());
+  laws.equal("loads asked", loads_.entered(), "hit + missed + in flight",
+             stats_.loads_hit.value + stats_.loads_missed.value + loads_.inside());
+  laws.equal("stores sent", stores_.entered(), "kept + refused + in flight",
+             stats_.stores_kept.value + stats_.stores_refused.value + stores_.inside());
   laws.equal("bytes loaded", stats_.g35.read.value, "objects loaded x size", Wide{stats_.loads_hit.value} * object);
   laws.equal("bytes stored", stats_.g35.written.value, "objects sent x size", Wide{stores_.entered()} * object);
   laws.equal("tokens of prompts", stats_.input_tokens.value, "computed + found in g1, g2 and g35",
@@ -110,7 +112,8 @@ void Cluster::check(Laws& laws, Time now) const {
   if (!done()) return;
   std::uint64_t left = 0;
   for (const Instance& in : instances_)
-    left += in.in_flight + in.queued_tokens + in.prefill_queue.size() + in.store_jobs.size() + in.stores_out + in.batch.size() + in.decode_queue.size() + in.context;
+    left += in.in_flight + in.queued_tokens + in.prefill_queue.size() + in.store_jobs.size() + in.stores_out + in.batch.size() +
+            in.decode_queue.size() + in.context;
   laws.equal("work left on the instances", left, "none, all being done", 0);
   laws.equal("slots in use", active_.size(), "slots free", free_.size());
 }
@@ -133,13 +136,14 @@ void Cluster::describe(Stall& stall) const {
 }
 
 std::string RequestRecord::csv_header() {
-  return "line,instance,arrival_us,input_tokens,output_tokens,g1_tokens,g2_tokens,g35_tokens,queue_us,prefill_us,load_wait_us,ttft_us,tpot_us,e2e_us";
+  return "line,instance,arrival_us,input_tokens,output_tokens,g1_tokens,g2_tokens,g35_tokens,queue_us,prefill_us,load_wait_us,ttft_us,tpot_"
+         "us,e2e_us";
 }
 
 std::string RequestRecord::csv() const {
   const auto us = [](Duration d) { return fmt::format("{}.{:06}", d.count() / 1'000'000, d.count() % 1'000'000); };
-  return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}", line, instance, us(arrival.time_since_epoch()), input_tokens, output_tokens, g1_tokens, g2_tokens, g35_tokens, us(queue),
-                     us(prefill), us(load_wait), us(ttft), us(tpot), us(e2e));
+  return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}", line, instance, us(arrival.time_since_epoch()), input_tokens,
+                     output_tokens, g1_tokens, g2_tokens, g35_tokens, us(queue), us(prefill), us(load_wait), us(ttft), us(tpot), us(e2e));
 }
 
 }  // namespace flashpath::serving

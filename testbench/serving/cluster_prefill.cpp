@@ -97,7 +97,8 @@ void Cluster::issue_stores(Time now, std::uint32_t instance) {
     stores_.enter(now);
     stats_.most_stores = std::max(stats_.most_stores, stores_.inside());
     stats_.g35.written += layout_.object();
-    store_->store(now, layout_.key(layout_.block_key(a.ids[a.store_blocks[index]]), group), layout_.object(), instance, *this, tag_of(slot, object));
+    store_->store(now, layout_.key(layout_.block_key(a.ids[a.store_blocks[index]]), group), layout_.object(), instance, *this,
+                  tag_of(slot, object));
   }
 }
 

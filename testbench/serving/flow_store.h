@@ -26,7 +26,12 @@ class FlowStore final : public Store {
     bool tells = true;                               ///< of evictions
   };
 
-  FlowStore(Agenda& agenda, const Shape& shape) : agenda_{agenda}, shape_{shape}, reads_{shape.read, shape.read_latency}, writes_{shape.write, shape.write_latency}, kept_{shape.capacity} {}
+  FlowStore(Agenda& agenda, const Shape& shape)
+      : agenda_{agenda},
+        shape_{shape},
+        reads_{shape.read, shape.read_latency},
+        writes_{shape.write, shape.write_latency},
+        kept_{shape.capacity} {}
 
   void load(Time now, const ObjectKey& key, Bytes size, std::uint32_t instance, StoreClient& client, std::uint64_t tag) override;
   void store(Time now, const ObjectKey& key, Bytes size, std::uint32_t instance, StoreClient& client, std::uint64_t tag) override;

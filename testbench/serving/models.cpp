@@ -49,7 +49,8 @@ const Model& find_model(std::string_view name) {
     names.push_back(m.name);
   }
   const std::string near = nearest(name, names);
-  throw UserErrors{fmt::format("\"{}\": no such model{}; known: {}", name, near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near), fmt::join(names, ", "))};
+  throw UserErrors{fmt::format("\"{}\": no such model{}; known: {}", name, near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near),
+                               fmt::join(names, ", "))};
 }
 
 }  // namespace flashpath::serving

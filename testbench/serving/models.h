@@ -28,7 +28,7 @@ struct Model {
   std::string_view name;
   std::uint32_t layers;
   std::uint32_t hidden;
-  std::uint32_t heads;       ///< of queries
+  std::uint32_t heads;  ///< of queries
   std::uint32_t kv_heads;
   std::uint32_t head_dim;    ///< of keys and values
   std::uint32_t qk_dim;      ///< per head in prefill; head_dim unless MLA
@@ -40,7 +40,9 @@ struct Model {
 
   constexpr bool latent() const { return latent_dim != 0; }
   /// One layer's keys and values of one token.
-  constexpr Bytes kv_per_token_layer(DType kv) const { return {(latent() ? latent_dim : std::uint64_t{2} * kv_heads * head_dim) * bytes_of(kv)}; }
+  constexpr Bytes kv_per_token_layer(DType kv) const {
+    return {(latent() ? latent_dim : std::uint64_t{2} * kv_heads * head_dim) * bytes_of(kv)};
+  }
   constexpr Bytes kv_per_token(DType kv) const { return layers * kv_per_token_layer(kv); }
   constexpr Bytes weights(DType dtype) const { return {static_cast<std::uint64_t>(parameters) * bytes_of(dtype)}; }
 };

@@ -27,7 +27,8 @@ Duration Roofline::prefill_layer(std::uint64_t tokens, std::uint64_t cached) con
 
 Duration Roofline::decode_step(std::uint64_t batch, std::uint64_t context_tokens) const {
   const double flop = 2.0 * model_->active * static_cast<double>(batch) + attention_flop_per_pair() * static_cast<double>(context_tokens);
-  const double bytes = static_cast<double>(model_->weights(dtype_).count) + static_cast<double>(context_tokens) * static_cast<double>(model_->kv_per_token(kv_).count);
+  const double bytes = static_cast<double>(model_->weights(dtype_).count) +
+                       static_cast<double>(context_tokens) * static_cast<double>(model_->kv_per_token(kv_).count);
   const double compute = flop / (accelerator_->peak(dtype_) * accelerator_->mfu);
   const double memory = bytes / (static_cast<double>(accelerator_->bandwidth().bytes_per_second) * accelerator_->bandwidth_efficiency);
   return from_seconds(std::max(compute, memory));

@@ -22,7 +22,8 @@ namespace flashpath::serving {
 
 class Roofline {
  public:
-  Roofline(const Model& model, const Accelerator& accelerator, DType dtype, DType kv) : model_{&model}, accelerator_{&accelerator}, dtype_{dtype}, kv_{kv} {}
+  Roofline(const Model& model, const Accelerator& accelerator, DType dtype, DType kv)
+      : model_{&model}, accelerator_{&accelerator}, dtype_{dtype}, kv_{kv} {}
 
   const Model& model() const { return *model_; }
   const Accelerator& accelerator() const { return *accelerator_; }

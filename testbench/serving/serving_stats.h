@@ -46,7 +46,7 @@ struct ServingStats {
   Histogram queue{group, "queue", "arrival to head of prefill"};
   Histogram load_latency{group, "load_latency", "one object, asked to there"};
   Histogram store_latency{group, "store_latency", "one object, sent to acknowledged"};
-  std::uint64_t most_loads = 0;   ///< in flight at once
+  std::uint64_t most_loads = 0;  ///< in flight at once
   std::uint64_t most_stores = 0;
   TierStats g1{"g1", group};
   TierStats g2{"g2", group};

@@ -26,7 +26,9 @@ struct RunOptions {
   std::string out;
   bool force = false;
   std::string progress = "auto";
-  Progress::Style style() const { return progress == "none" ? Progress::Style::none : progress == "json" ? Progress::Style::json : Progress::Style::automatic; }
+  Progress::Style style() const {
+    return progress == "none" ? Progress::Style::none : progress == "json" ? Progress::Style::json : Progress::Style::automatic;
+  }
 };
 
 void add_platform_options(CLI::App& app, PlatformOptions& options, const std::string& preset);

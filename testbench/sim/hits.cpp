@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hits: what one shared cache of a given size would hit on a log, without any time.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 
@@ -32,17 +32,19 @@ int hits(const HitsOptions& options) {
   const auto order = options.order == "head-first" ? serving::TouchOrder::head_first : serving::TouchOrder::tail_first;
   Json rows = Json::array();
   if (!options.json) {
-    fmt::print("{}: {} requests, LRU, {}\n\n{:>12}  {:>20}  {:>20}  {:>20}\n", options.log, log.requests.size(), options.order, "blocks", "block level",
-               "strict prefix", "token weighted");
+    fmt::print("{}: {} requests, LRU, {}\n\n{:>12}  {:>20}  {:>20}  {:>20}\n", options.log, log.requests.size(), options.order, "blocks",
+               "block level", "strict prefix", "token weighted");
   }
   for (const std::uint64_t capacity : capacities) {
     const auto r = serving::hit_rates(log, capacity == 0 ? serving::LruCache<>::unlimited : capacity, order);
     if (options.json) {
-      rows.push_back({{"capacity", capacity == 0 ? Json("inf") : Json(capacity)}, {"block_level", r.block_level()},
-                      {"strict_prefix", r.strict_prefix()}, {"token_weighted", r.token_weighted()}});
+      rows.push_back({{"capacity", capacity == 0 ? Json("inf") : Json(capacity)},
+                      {"block_level", r.block_level()},
+                      {"strict_prefix", r.strict_prefix()},
+                      {"token_weighted", r.token_weighted()}});
     } else {
-      fmt::print("{:>12}  {:>20.17g}  {:>20.17g}  {:>20.17g}\n", capacity == 0 ? "infinite" : std::to_string(capacity), r.block_level(), r.strict_prefix(),
-                 r.token_weighted());
+      fmt::print("{:>12}  {:>20.17g}  {:>20.17g}  {:>20.17g}\n", capacity == 0 ? "infinite" : std::to_string(capacity), r.block_level(),
+                 r.strict_prefix(), r.token_weighted());
     }
   }
   if (options.json) fmt::print("{}\n", rows.dump(2));
@@ -54,8 +56,11 @@ int hits(const HitsOptions& options) {
 Command add_hits(CLI::App& app) {
   auto o = std::make_shared<HitsOptions>();
   app.add_option("log", o->log, "a Mooncake JSONL log: plain, .gz or .zst")->required()->type_name("FILE");
-  app.add_option("--capacity", o->capacities, "cache size in blocks, repeatable; 0 means infinite (default: 1k 10k 30k 50k 100k infinite)")->type_name("BLOCKS");
-  app.add_option("--order", o->order, "which end of a prompt is touched first")->check(CLI::IsMember({"tail-first", "head-first"}))->capture_default_str();
+  app.add_option("--capacity", o->capacities, "cache size in blocks, repeatable; 0 means infinite (default: 1k 10k 30k 50k 100k infinite)")
+      ->type_name("BLOCKS");
+  app.add_option("--order", o->order, "which end of a prompt is touched first")
+      ->check(CLI::IsMember({"tail-first", "head-first"}))
+      ->capture_default_str();
   app.add_flag("--strict", o->strict, "any bad line ends the run");
   app.add_flag("--json", o->json, "print JSON");
   return [o] { return hits(*o); };

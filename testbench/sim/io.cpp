@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // io: fio-like jobs on the DPU's cores against its drives.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 
@@ -23,10 +23,14 @@ struct IoOptions {
 std::string unit_of_fio(std::string text) {
   if (text.empty()) return text;
   switch (text.back()) {
-    case 'k': case 'K': text.pop_back(); return text + "KiB";
-    case 'm': case 'M': text.pop_back(); return text + "MiB";
-    case 'g': case 'G': text.pop_back(); return text + "GiB";
-    case 't': case 'T': text.pop_back(); return text + "TiB";
+    case 'k':
+    case 'K': text.pop_back(); return text + "KiB";
+    case 'm':
+    case 'M': text.pop_back(); return text + "MiB";
+    case 'g':
+    case 'G': text.pop_back(); return text + "GiB";
+    case 't':
+    case 'T': text.pop_back(); return text + "TiB";
     default: return text.find_first_not_of("0123456789") == std::string::npos ? text + "B" : text;
   }
 }
@@ -44,9 +48,10 @@ void quantity(const char* option, const std::string& text, T& out, UserErrors& e
 firmware::JobSpec spec_of(const IoOptions& o) {
   UserErrors errors;
   firmware::JobSpec s;
-  static const std::map<std::string, firmware::Rw> kinds{{"read", firmware::Rw::read}, {"write", firmware::Rw::write}, {"rw", firmware::Rw::rw},
-                                                         {"readwrite", firmware::Rw::rw}, {"randread", firmware::Rw::randread},
-                                                         {"randwrite", firmware::Rw::randwrite}, {"randrw", firmware::Rw::randrw}};
+  static const std::map<std::string, firmware::Rw> kinds{
+      {"read", firmware::Rw::read},    {"write", firmware::Rw::write},       {"rw", firmware::Rw::rw},
+      {"readwrite", firmware::Rw::rw}, {"randread", firmware::Rw::randread}, {"randwrite", firmware::Rw::randwrite},
+      {"randrw", firmware::Rw::randrw}};
   if (const auto kind = kinds.find(o.rw); kind != kinds.end()) s.rw = kind->second;
   else errors.add("--rw " + o.rw + ": not one of read, write, rw, randread, randwrite, randrw");
   s.name = o.rw;
@@ -75,8 +80,9 @@ firmware::JobSpec spec_of(const IoOptions& o) {
 void print_direction(const char* name, firmware::JobResult& r, std::size_t d) {
   auto& x = r.direction[d];
   if (x.ios == 0) return;
-  fmt::print("  {}: IOPS={:.1f}k, BW={:.1f}MiB/s ({:.3f}GB/s)({:.1f}MiB/{:.3f}msec)\n", name, r.iops(d) / 1e3, r.bytes_per_second(d) / 1048576.0, r.bytes_per_second(d) / 1e9,
-             static_cast<double>(x.bytes.count) / 1048576.0, to_seconds(r.window()) * 1e3);
+  fmt::print("  {}: IOPS={:.1f}k, BW={:.1f}MiB/s ({:.3f}GB/s)({:.1f}MiB/{:.3f}msec)\n", name, r.iops(d) / 1e3,
+             r.bytes_per_second(d) / 1048576.0, r.bytes_per_second(d) / 1e9, static_cast<double>(x.bytes.count) / 1048576.0,
+             to_seconds(r.window()) * 1e3);
   const auto line = [](const char* what, const stats::Histogram& h) {
     fmt::print("    {} (usec): min={:.3f}, max={:.3f}, avg={:.3f}\n", what, to_us(h.min()), to_us(h.max()), h.mean() / 1e6);
   };
@@ -85,8 +91,13 @@ void print_direction(const char* name, firmware::JobResult& r, std::size_t d) {
   line(" lat", x.lat);
   fmt::print("    clat percentiles (usec):\n     ");
   int n = 0;
-  for (const auto& [label, ppm] : std::initializer_list<std::pair<const char*, std::uint64_t>>{{"1.00", 10'000}, {"50.00", 500'000}, {"90.00", 900'000}, {"95.00", 950'000},
-                                                                                              {"99.00", 990'000}, {"99.90", 999'000}, {"99.99", 999'900}}) {
+  for (const auto& [label, ppm] : std::initializer_list<std::pair<const char*, std::uint64_t>>{{"1.00", 10'000},
+                                                                                               {"50.00", 500'000},
+                                                                                               {"90.00", 900'000},
+                                                                                               {"95.00", 950'000},
+                                                                                               {"99.00", 990'000},
+                                                                                               {"99.90", 999'000},
+                                                                                               {"99.99", 999'900}}) {
     fmt::print("{} {}th=[{:.3f}]", n++ == 0 ? "|" : n == 5 ? "\n      |" : ",", label, to_us(x.clat.percentile(ppm)));
   }
   fmt::print("\n");
@@ -94,7 +105,7 @@ void print_direction(const char* name, firmware::JobResult& r, std::size_t d) {
 
 Json direction_json(firmware::JobResult& r, std::size_t d) {
   auto& x = r.direction[d];
-  return {{"total_ios", x.ios}, {"io_bytes", x.bytes.count}, {"iops", r.iops(d)}, {"bw_bytes_per_s", r.bytes_per_second(d)},
+  return {{"total_ios", x.ios},        {"io_bytes", x.bytes.count}, {"iops", r.iops(d)},      {"bw_bytes_per_s", r.bytes_per_second(d)},
           {"slat", histogram(x.slat)}, {"clat", histogram(x.clat)}, {"lat", histogram(x.lat)}};
 }
 
@@ -104,8 +115,16 @@ int run_io(const IoOptions& o) {
   const platform::Resolved resolved = o.platform.load();
   Output output{o.run.out, o.run.force};
   Json result = header("io", resolved);
-  result["job"] = {{"rw", o.rw}, {"rwmixread", o.mix}, {"bs", spec.bs.count}, {"iodepth", spec.iodepth}, {"numjobs", spec.numjobs}, {"size", spec.size.count},
-                   {"runtime_s", to_seconds(spec.runtime)}, {"ramp_s", to_seconds(spec.ramp)}, {"seed", spec.seed}, {"verify", spec.verify}};
+  result["job"] = {{"rw", o.rw},
+                   {"rwmixread", o.mix},
+                   {"bs", spec.bs.count},
+                   {"iodepth", spec.iodepth},
+                   {"numjobs", spec.numjobs},
+                   {"size", spec.size.count},
+                   {"runtime_s", to_seconds(spec.runtime)},
+                   {"ramp_s", to_seconds(spec.ramp)},
+                   {"seed", spec.seed},
+                   {"verify", spec.verify}};
   Machine machine{resolved};
   auto& jobs = machine.platform.firmware().jobs();
   UserErrors errors;
@@ -120,33 +139,45 @@ int run_io(const IoOptions& o) {
   auto& r = jobs.result(0);
   Watch watch;
   watch.done = [&] { return jobs.finished(); };
-  watch.completed = [&] { return machine.platform.firmware().driver().in_flight() == 0 ? ~0ULL : flash_totals(machine).host_read + flash_totals(machine).host_written; };
+  watch.completed = [&] {
+    return machine.platform.firmware().driver().in_flight() == 0 ? ~0ULL
+                                                                 : flash_totals(machine).host_read + flash_totals(machine).host_written;
+  };
   watch.writable = [] { return true; };
   const Duration whole = spec.ramp + spec.runtime;
   watch.progress = [&] {
     const Duration at = machine.platform.now() - begin;
-    return std::pair{whole.count() == 0 ? 0.0 : to_seconds(at) / to_seconds(whole), fmt::format("{:.3f} ms simulated, {} commands", to_seconds(at) * 1e3, r.direction[0].ios + r.direction[1].ios)};
+    return std::pair{whole.count() == 0 ? 0.0 : to_seconds(at) / to_seconds(whole),
+                     fmt::format("{:.3f} ms simulated, {} commands", to_seconds(at) * 1e3, r.direction[0].ios + r.direction[1].ios)};
   };
   Ending ending = run(machine, watch, o.run.style());
-  ending = check(machine, ending, [&](Laws& laws) {
-    laws.about("io");
-    laws.equal("blocks that were not what was written", r.verify_errors, "none", 0);
-  }, result);
+  ending = check(
+      machine, ending,
+      [&](Laws& laws) {
+        laws.about("io");
+        laws.equal("blocks that were not what was written", r.verify_errors, "none", 0);
+      },
+      result);
   const Duration span = machine.platform.now() - begin;
-  fmt::print("{}: ({}): rw={}, bs={}, iodepth={}, numjobs={}, {} on {} drive{}\n", spec.name, name_of(ending), o.rw, print(spec.bs), spec.iodepth, spec.numjobs, resolved.preset,
-             resolved.config.general.drives, resolved.config.general.drives == 1 ? "" : "s");
+  fmt::print("{}: ({}): rw={}, bs={}, iodepth={}, numjobs={}, {} on {} drive{}\n", spec.name, name_of(ending), o.rw, print(spec.bs),
+             spec.iodepth, spec.numjobs, resolved.preset, resolved.config.general.drives, resolved.config.general.drives == 1 ? "" : "s");
   print_direction("read", r, 0);
   print_direction("write", r, 1);
   if (spec.verify) fmt::print("  verify: {} blocks checked, {} wrong\n", r.verified, r.verify_errors);
-  if (spec.verify && r.verified == 0) fmt::print(stderr, "flashpath: --verify: no block was read after it had been written; use a mixed --rw, and a runtime or number of commands beyond one pass of --size\n");
+  if (spec.verify && r.verified == 0)
+    fmt::print(stderr,
+               "flashpath: --verify: no block was read after it had been written; use a mixed --rw, and a runtime or number of commands "
+               "beyond one pass of --size\n");
   if (r.errors != 0) fmt::print("  errors: {} commands ended with an error status\n", r.errors);
   const auto uses = utilisations(machine, span);
   fmt::print("\nUse of each resource\n{}", percent_table(uses));
   if (!uses.empty()) fmt::print("Bottleneck: {} at {:.1f} %\n", uses.front().resource, uses.front().utilisation * 100);
   const Flash f = flash_totals(machine);
   if (f.unmapped_read > f.host_read / 100) {
-    fmt::print("Note: {:.0f} % of the bytes read had never been written: answered as zeros, without flash. --set ftl.precondition=sequential starts with a written drive.\n",
-               100 * static_cast<double>(f.unmapped_read) / static_cast<double>(f.host_read));
+    fmt::print(
+        "Note: {:.0f} % of the bytes read had never been written: answered as zeros, without flash. --set ftl.precondition=sequential "
+        "starts with a written drive.\n",
+        100 * static_cast<double>(f.unmapped_read) / static_cast<double>(f.host_read));
   }
   const std::uint64_t pages = (f.read + f.programmed) / resolved.config.nand.page.count;
   result["complete"] = ending == Ending::finished;
@@ -160,11 +191,13 @@ int run_io(const IoOptions& o) {
   Json& use = result["utilisation"] = Json::object();
   for (const auto& u : uses) use[u.resource] = u.utilisation;
   if (!uses.empty()) result["bottleneck"] = {{"resource", uses.front().resource}, {"utilisation", uses.front().utilisation}};
-  result["flash"] = {{"host_read_bytes", f.host_read}, {"host_written_bytes", f.host_written}, {"flash_programmed_bytes", f.programmed}, {"waf", f.waf()}};
+  result["flash"] = {
+      {"host_read_bytes", f.host_read}, {"host_written_bytes", f.host_written}, {"flash_programmed_bytes", f.programmed}, {"waf", f.waf()}};
   result["statistics"] = platform_statistics(machine, machine.platform.now() - Time{});
   result["host"] = host_cost(machine, cpu, pages);
-  fmt::print("This run: {:.2f} CPU s, {} peak memory, {:.2f} M events, {:.3f} M commands per CPU s\n", result["host"]["cpu_s"].get<double>(),
-             human_bytes(result["host"]["peak_rss_bytes"].get<double>()), result["host"]["actions"].get<double>() * 1e-6,
+  fmt::print("This run: {:.2f} CPU s, {} peak memory, {:.2f} M events, {:.3f} M commands per CPU s\n",
+             result["host"]["cpu_s"].get<double>(), human_bytes(result["host"]["peak_rss_bytes"].get<double>()),
+             result["host"]["actions"].get<double>() * 1e-6,
              static_cast<double>(r.direction[0].ios + r.direction[1].ios) / result["host"]["cpu_s"].get<double>() * 1e-6);
   if (!output.write_result(result)) {
     fmt::print(stderr, "flashpath: {}; the result is partial\n", output.error());
@@ -186,12 +219,14 @@ Command add_io(CLI::App& app) {
   app.add_option("--size", o->size, "region of the drive a job works on; without --runtime: how much it moves");
   app.add_option("--offset", o->offset, "where the region begins");
   app.add_option("--offset_increment", o->offset_increment, "added to the offset for each further job on the same drive");
-  app.add_option("--runtime", o->runtime, "simulated time to measure, e.g. 20ms (the default when neither size nor number_ios says when to end)");
+  app.add_option("--runtime", o->runtime,
+                 "simulated time to measure, e.g. 20ms (the default when neither size nor number_ios says when to end)");
   app.add_option("--ramp", o->ramp, "simulated time before the measurement starts");
   app.add_option("--number_ios", o->number_ios, "commands of each job");
   app.add_option("--rate_iops", o->rate_iops, "limit of each job, commands per second");
   app.add_option("--randseed", o->seed, "seed of addresses and of the read/write mix")->capture_default_str();
-  app.add_flag("--verify", o->verify, "write a pattern and check every byte read back (needs --set data=true and a mixed --rw; --size alone means two passes)");
+  app.add_flag("--verify", o->verify,
+               "write a pattern and check every byte read back (needs --set data=true and a mixed --rw; --size alone means two passes)");
   app.add_flag("--norandommap", o->norandommap, "draw addresses independently instead of each block once per pass");
   app.add_flag("--stripe", o->stripe, "spread each job's blocks over all drives instead of one drive per job");
   add_run_options(app, o->run);

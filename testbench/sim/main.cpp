@@ -15,15 +15,20 @@ void add_platform_options(CLI::App& app, PlatformOptions& options, const std::st
   options.platform = preset;
   std::string names;
   for (const auto& name : platform::presets()) names += (names.empty() ? "" : ", ") + name;
-  app.add_option("-p,--platform", options.platform, "preset (" + names + ") or the path of a .toml file")->capture_default_str()->type_name("NAME|FILE");
+  app.add_option("-p,--platform", options.platform, "preset (" + names + ") or the path of a .toml file")
+      ->capture_default_str()
+      ->type_name("NAME|FILE");
   app.add_option("-c,--config", options.files, "further .toml files, later ones win")->type_name("FILE");
-  app.add_option("-s,--set", options.assignments, "one parameter, e.g. --set nand.channels=32; repeatable, wins over files")->type_name("KEY=VALUE");
+  app.add_option("-s,--set", options.assignments, "one parameter, e.g. --set nand.channels=32; repeatable, wins over files")
+      ->type_name("KEY=VALUE");
 }
 
 void add_run_options(CLI::App& app, RunOptions& options) {
   app.add_option("-o,--out", options.out, "directory for result.json and requests.csv")->type_name("DIR");
   app.add_flag("--force", options.force, "replace a result that is already there");
-  app.add_option("--progress", options.progress, "auto (a bar on a terminal), none, or json lines on stderr")->check(CLI::IsMember({"auto", "none", "json"}))->capture_default_str();
+  app.add_option("--progress", options.progress, "auto (a bar on a terminal), none, or json lines on stderr")
+      ->check(CLI::IsMember({"auto", "none", "json"}))
+      ->capture_default_str();
 }
 
 namespace {

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 Output::Output(const std::string& directory, bool force) : directory_{directory} {
   if (directory_.empty()) return;
   std::error_code error;
-  if (fs::exists(directory_, error) && !fs::is_directory(directory_, error)) throw UserErrors("--out " + directory_ + ": exists and is not a directory");
+  if (fs::exists(directory_, error) && !fs::is_directory(directory_, error))
+    throw UserErrors("--out " + directory_ + ": exists and is not a directory");
   fs::create_directories(directory_, error);
   if (error) throw UserErrors("--out " + directory_ + ": cannot be created: " + error.message());
   if (!force && fs::exists(directory_ + "/result.json", error)) {

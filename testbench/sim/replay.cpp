@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // replay: a serving log through the whole platform.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 
@@ -26,8 +26,8 @@ struct ReplayOptions {
 };
 
 /// `serving.*` and `replay.*` settings beside the platform's: options first become assignments, so that one reader checks all.
-void read_serving(const ReplayOptions& o, std::vector<std::string>& platform_assignments, serving::ServingConfig& serving, replay::ReplayConfig& replay,
-                  std::vector<Parameter>& parameters, std::uint64_t seed) {
+void read_serving(const ReplayOptions& o, std::vector<std::string>& platform_assignments, serving::ServingConfig& serving,
+                  replay::ReplayConfig& replay, std::vector<Parameter>& parameters, std::uint64_t seed) {
   UserErrors errors;
   Settings settings;
   replay.seed = seed;
@@ -56,8 +56,8 @@ void read_serving(const ReplayOptions& o, std::vector<std::string>& platform_ass
 void print_histogram(const char* name, const stats::Histogram& h) {
   if (h.count() == 0) return;
   const auto ms = [](Duration d) { return static_cast<double>(d.count()) * 1e-9; };
-  fmt::print("  {:<14} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.3f}\n", name, h.mean() * 1e-9, ms(h.percentile(500'000)), ms(h.percentile(900'000)),
-             ms(h.percentile(990'000)), ms(h.percentile(999'000)), ms(h.max()));
+  fmt::print("  {:<14} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.3f}\n", name, h.mean() * 1e-9, ms(h.percentile(500'000)),
+             ms(h.percentile(900'000)), ms(h.percentile(990'000)), ms(h.percentile(999'000)), ms(h.max()));
 }
 
 class Replay {
@@ -113,15 +113,19 @@ int Replay::operator()() {
   watch.writable = [&] { return output.error().empty(); };
   watch.progress = [&] {
     const auto finished = cluster.stats().finished.value;
-    return std::pair{static_cast<double>(finished) / static_cast<double>(log.requests.size()),
-                     fmt::format("{} of {} requests, {:.1f} s simulated", finished, log.requests.size(), to_seconds(machine.platform.now() - begin))};
+    return std::pair{
+        static_cast<double>(finished) / static_cast<double>(log.requests.size()),
+        fmt::format("{} of {} requests, {:.1f} s simulated", finished, log.requests.size(), to_seconds(machine.platform.now() - begin))};
   };
   Ending ending = run(machine, watch, o_.run.style());
   const Duration span = machine.platform.now() - begin;
-  ending = check(machine, ending, [&](Laws& laws) {
-    laws.about("serving");
-    cluster.check(laws, machine.platform.now());
-  }, result);
+  ending = check(
+      machine, ending,
+      [&](Laws& laws) {
+        laws.about("serving");
+        cluster.check(laws, machine.platform.now());
+      },
+      result);
   if (ending == Ending::finished && !output.close_csv()) ending = Ending::unwritable;
 
   result["complete"] = ending == Ending::finished;
@@ -133,13 +137,15 @@ int Replay::operator()() {
   const Flash flash = flash_totals(machine);
   const std::uint64_t pages = (flash.read + flash.programmed) / resolved.config.nand.page.count;
   result["host"] = host_cost(machine, cpu, pages);
-  fmt::print("\nThis run: {:.1f} CPU s, {} peak memory, {:.1f} M events, {:.2f} M flash pages ({:.2f} M per CPU s)\n", result["host"]["cpu_s"].get<double>(),
-             human_bytes(result["host"]["peak_rss_bytes"].get<double>()), result["host"]["actions"].get<double>() * 1e-6, static_cast<double>(pages) * 1e-6,
+  fmt::print("\nThis run: {:.1f} CPU s, {} peak memory, {:.1f} M events, {:.2f} M flash pages ({:.2f} M per CPU s)\n",
+             result["host"]["cpu_s"].get<double>(), human_bytes(result["host"]["peak_rss_bytes"].get<double>()),
+             result["host"]["actions"].get<double>() * 1e-6, static_cast<double>(pages) * 1e-6,
              result["host"]["flash_pages_per_cpu_s"].get<double>() * 1e-6);
   if (!output.write_result(result) && ending != Ending::broken) ending = Ending::unwritable;
   if (ending == Ending::unwritable) fmt::print(stderr, "flashpath: {}; the result is partial\n", output.error());
   if (ending == Ending::interrupted) {
-    fmt::print(stderr, "flashpath: interrupted; the result covers {} of {} requests and says that it is partial\n", cluster.stats().finished.value, log.requests.size());
+    fmt::print(stderr, "flashpath: interrupted; the result covers {} of {} requests and says that it is partial\n",
+               cluster.stats().finished.value, log.requests.size());
   }
   return exit_code(ending);
 }
@@ -147,8 +153,9 @@ int Replay::operator()() {
 void Replay::summary(const Machine& m, const serving::Cluster& cluster, const replay::Log& log, Json& result, Duration span) {
   const auto& s = cluster.stats();
   const double seconds = std::max(to_seconds(span), 1e-12);
-  fmt::print("{}: {} requests over {:.1f} s, {} drive{} ({}), {} object loads and {} stores of {} each\n\n", o_.log, log.requests.size(), to_seconds(log.span()),
-             m.platform.config().general.drives, m.platform.config().general.drives == 1 ? "" : "s", result["platform"].get<std::string>(), s.loads_hit.value, s.stores_kept.value,
+  fmt::print("{}: {} requests over {:.1f} s, {} drive{} ({}), {} object loads and {} stores of {} each\n\n", o_.log, log.requests.size(),
+             to_seconds(log.span()), m.platform.config().general.drives, m.platform.config().general.drives == 1 ? "" : "s",
+             result["platform"].get<std::string>(), s.loads_hit.value, s.stores_kept.value,
              human_bytes(static_cast<double>(cluster.layout().object().count)));
   fmt::print("  {:<14} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}\n", "ms", "mean", "p50", "p90", "p99", "p99.9", "max");
   print_histogram("TTFT", s.ttft);
@@ -157,16 +164,17 @@ void Replay::summary(const Machine& m, const serving::Cluster& cluster, const re
   print_histogram("object load", s.load_latency);
   print_histogram("object store", s.store_latency);
 
-  fmt::print("\n  {:<14} {:>9} {:>9} {:>12} {:>12} {:>11} {:>11}\n", "tier", "blocks", "tokens", "read", "written", "GB/s read", "GB/s write");
+  fmt::print("\n  {:<14} {:>9} {:>9} {:>12} {:>12} {:>11} {:>11}\n", "tier", "blocks", "tokens", "read", "written", "GB/s read",
+             "GB/s write");
   Json& tiers = result["tiers"] = Json::object();
   const auto share = [](std::uint64_t a, std::uint64_t b) { return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b); };
   const auto tier = [&](const char* name, const serving::TierStats& t) {
     const double blocks = share(t.blocks.value, s.blocks.value), tokens = share(t.tokens.value, s.input_tokens.value);
     const double rd = static_cast<double>(t.read.value), wr = static_cast<double>(t.written.value);
-    fmt::print("  {:<14} {:>7.2f} % {:>7.2f} % {:>12} {:>12} {:>11.3f} {:>11.3f}\n", name, blocks * 100, tokens * 100, human_bytes(rd), human_bytes(wr), rd / seconds / 1e9,
-               wr / seconds / 1e9);
-    tiers[name] = {{"hit_ratio_blocks", blocks}, {"hit_ratio_tokens", tokens}, {"read_bytes", t.read.value}, {"written_bytes", t.written.value},
-                   {"read_bytes_per_s", rd / seconds}, {"written_bytes_per_s", wr / seconds}};
+    fmt::print("  {:<14} {:>7.2f} % {:>7.2f} % {:>12} {:>12} {:>11.3f} {:>11.3f}\n", name, blocks * 100, tokens * 100, human_bytes(rd),
+               human_bytes(wr), rd / seconds / 1e9, wr / seconds / 1e9);
+    tiers[name] = {{"hit_ratio_blocks", blocks},       {"hit_ratio_tokens", tokens},       {"read_bytes", t.read.value},
+                   {"written_bytes", t.written.value}, {"read_bytes_per_s", rd / seconds}, {"written_bytes_per_s", wr / seconds}};
   };
   tier("G1 (HBM)", s.g1);
   tier("G2 (host)", s.g2);
@@ -174,7 +182,8 @@ void Replay::summary(const Machine& m, const serving::Cluster& cluster, const re
 
   const Wide total = [&] {
     Wide sum = 0;
-    for (std::size_t i = 0; i < stage_count; ++i) sum += const_cast<Machine&>(m).platform.firmware().service().stage_total(static_cast<Stage>(i));
+    for (std::size_t i = 0; i < stage_count; ++i)
+      sum += const_cast<Machine&>(m).platform.firmware().service().stage_total(static_cast<Stage>(i));
     return sum;
   }();
   Json& stages = result["object_time_by_stage"] = Json::object();
@@ -191,24 +200,36 @@ void Replay::summary(const Machine& m, const serving::Cluster& cluster, const re
   Json& use = result["utilisation"] = Json::object();
   for (const auto& u : uses) use[u.resource] = u.utilisation;
   const double prefill = static_cast<double>(s.prefill.value.count()) /
-                         (static_cast<double>(result["parameters"]["serving.instances"]["value"].get<std::string>().empty() ? 1 : std::stoul(result["parameters"]["serving.instances"]["value"].get<std::string>())) * static_cast<double>(std::max<std::int64_t>(span.count(), 1)));
+                         (static_cast<double>(result["parameters"]["serving.instances"]["value"].get<std::string>().empty()
+                                                  ? 1
+                                                  : std::stoul(result["parameters"]["serving.instances"]["value"].get<std::string>())) *
+                          static_cast<double>(std::max<std::int64_t>(span.count(), 1)));
   use["serving.prefill"] = prefill;
   const bool compute = uses.empty() || prefill > uses.front().utilisation;
   const std::string bottleneck = compute ? "serving.prefill" : uses.front().resource;
   const double most = compute ? prefill : uses.front().utilisation;
   result["bottleneck"] = {{"resource", bottleneck}, {"utilisation", most}};
-  fmt::print("  {:<28} {:6.2f} %  (accelerators)\n\n  Bottleneck: {} at {:.1f} %{}\n", "serving.prefill", prefill * 100, bottleneck, most * 100,
-             most < 0.5 ? ": nothing is near its limit" : "");
+  fmt::print("  {:<28} {:6.2f} %  (accelerators)\n\n  Bottleneck: {} at {:.1f} %{}\n", "serving.prefill", prefill * 100, bottleneck,
+             most * 100, most < 0.5 ? ": nothing is near its limit" : "");
 
   const Flash f = flash_totals(m);
   const auto& c = m.platform.config();
   const double capacity = static_cast<double>(c.ftl.capacity.count) * c.general.drives;
   const double dwpd = static_cast<double>(f.host_written) / capacity * 86'400.0 / seconds;
-  result["flash"] = {{"host_read_bytes", f.host_read}, {"host_written_bytes", f.host_written}, {"flash_read_bytes", f.read}, {"flash_programmed_bytes", f.programmed},
-                     {"reads", f.reads}, {"programs", f.programs}, {"erases", f.erases}, {"waf", f.waf()}, {"drive_writes_per_day", dwpd},
+  result["flash"] = {{"host_read_bytes", f.host_read},
+                     {"host_written_bytes", f.host_written},
+                     {"flash_read_bytes", f.read},
+                     {"flash_programmed_bytes", f.programmed},
+                     {"reads", f.reads},
+                     {"programs", f.programs},
+                     {"erases", f.erases},
+                     {"waf", f.waf()},
+                     {"drive_writes_per_day", dwpd},
                      {"energy_j", nullptr}};
-  fmt::print("  Flash: {} read, {} written by the host; {} read and {} program operations; WAF {:.3f}; {:.2f} drive writes per day; energy n/a (no coefficients)\n",
-             human_bytes(static_cast<double>(f.host_read)), human_bytes(static_cast<double>(f.host_written)), f.reads, f.programs, f.waf(), dwpd);
+  fmt::print(
+      "  Flash: {} read, {} written by the host; {} read and {} program operations; WAF {:.3f}; {:.2f} drive writes per day; energy n/a "
+      "(no coefficients)\n",
+      human_bytes(static_cast<double>(f.host_read)), human_bytes(static_cast<double>(f.host_written)), f.reads, f.programs, f.waf(), dwpd);
 }
 
 }  // namespace

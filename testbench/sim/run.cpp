@@ -9,7 +9,13 @@
 namespace flashpath::sim {
 
 Machine::Machine(const platform::Resolved& resolved)
-    : platform{resolved.config, [] { platform::Catalog c; platform::add_model_parts(c); return c; }()}, client{"client", platform.environment()} {
+    : platform{resolved.config,
+               [] {
+                 platform::Catalog c;
+                 platform::add_model_parts(c);
+                 return c;
+               }()},
+      client{"client", platform.environment()} {
   client.out().bind(platform.fabric().client_in());
   platform.fabric().client_out().bind(client.in());
   ready = platform.boot();
@@ -78,7 +84,8 @@ Ending run(Machine& machine, const Watch& watch, Progress::Style style) {
       last_completion = platform.now();
     } else if (platform.now() - last_completion > watchdog && machine.client.in_flight() + platform.firmware().jobs().in_flight() > 0) {
       progress.clear();
-      explain_stall(machine, fmt::format("work is in flight, but nothing has been completed for {:.3f} s of simulated time", to_seconds(watchdog)));
+      explain_stall(machine,
+                    fmt::format("work is in flight, but nothing has been completed for {:.3f} s of simulated time", to_seconds(watchdog)));
       return Ending::stalled;
     }
     if (progress.due()) {

@@ -24,8 +24,12 @@ Json histogram(const stats::Histogram& h) {
   Json j{{"count", h.count()}, {"mean_ns", h.mean() / 1e3}};
   const auto ns = [](Duration d) { return static_cast<double>(d.count()) / 1e3; };
   j["min_ns"] = ns(h.min());
-  for (const auto& [name, ppm] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
-           {"p50_ns", 500'000}, {"p90_ns", 900'000}, {"p95_ns", 950'000}, {"p99_ns", 990'000}, {"p99.9_ns", 999'000}, {"p99.99_ns", 999'900}}) {
+  for (const auto& [name, ppm] : std::initializer_list<std::pair<const char*, std::uint64_t>>{{"p50_ns", 500'000},
+                                                                                              {"p90_ns", 900'000},
+                                                                                              {"p95_ns", 950'000},
+                                                                                              {"p99_ns", 990'000},
+                                                                                              {"p99.9_ns", 999'000},
+                                                                                              {"p99.99_ns", 999'900}}) {
     j[name] = ns(h.percentile(ppm));
   }
   j["max_ns"] = ns(h.max());

@@ -41,11 +41,14 @@ class Agenda {
   /// Posts a member function: `agenda.post<&Die::sense_done>(at, this, op)`.
   template <auto Member, class T>
   void post(Time at, T* self, std::uint64_t arg = 0, std::uint64_t arg2 = 0, Priority priority = Priority::arrive) {
-    post(at, [](void* s, Time now, std::uint64_t a, std::uint64_t b) {
-      if constexpr (requires(T* t) { (t->*Member)(now, a, b); }) (static_cast<T*>(s)->*Member)(now, a, b);
-      else if constexpr (requires(T* t) { (t->*Member)(now, a); }) (static_cast<T*>(s)->*Member)(now, a);
-      else (static_cast<T*>(s)->*Member)(now);
-    }, self, arg, arg2, priority);
+    post(
+        at,
+        [](void* s, Time now, std::uint64_t a, std::uint64_t b) {
+          if constexpr (requires(T * t) { (t->*Member)(now, a, b); }) (static_cast<T*>(s)->*Member)(now, a, b);
+          else if constexpr (requires(T * t) { (t->*Member)(now, a); }) (static_cast<T*>(s)->*Member)(now, a);
+          else (static_cast<T*>(s)->*Member)(now);
+        },
+        self, arg, arg2, priority);
   }
 
   bool empty() const { return size_ == 0; }
@@ -59,14 +62,19 @@ class Agenda {
   /// Runs everything up to and including `limit`.
   void run_until(Time limit);
   /// Runs until nothing is pending.
-  void run() { while (size_ != 0) step(); }
+  void run() {
+    while (size_ != 0) step();
+  }
   /// Actions run so far.
   std::uint64_t executed() const { return executed_; }
   /// For the driver: moves now() forward while nothing is pending before `at`.
   void advance_to(Time at);
 
   /// Called after a post that is earlier than everything pending while no action runs (the driver re-arms).
-  void on_earlier(Action action, void* self) { earlier_ = action; earlier_self_ = self; }
+  void on_earlier(Action action, void* self) {
+    earlier_ = action;
+    earlier_self_ = self;
+  }
 
  private:
   struct Event {

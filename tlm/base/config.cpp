@@ -64,9 +64,7 @@ Given::Kind kind_of(std::string_view word) {
   return is_real(word) ? Given::Kind::real : Given::Kind::text;
 }
 
-std::string as_written(const Given& given) {
-  return given.kind == Given::Kind::text && !given.bare ? '"' + given.text + '"' : given.text;
-}
+std::string as_written(const Given& given) { return given.kind == Given::Kind::text && !given.bare ? '"' + given.text + '"' : given.text; }
 
 }  // namespace
 

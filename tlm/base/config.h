@@ -57,7 +57,7 @@ template <class R, class P>
 Range(std::chrono::duration<R, P>, std::chrono::duration<R, P>) -> Range<Duration>;
 template <class R1, class P1, class R2, class P2>
 Range(std::chrono::duration<R1, P1>, std::chrono::duration<R2, P2>) -> Range<Duration>;  // Range{1us, 10ms}
-struct NoRange {};  ///< for names, switches and choices
+struct NoRange {};                                                                       ///< for names, switches and choices
 
 template <class Struct, class Member, class R>
 struct Field {
@@ -77,11 +77,11 @@ Field(std::string_view, M S::*, std::string_view, Known, std::string_view, R) ->
 struct Given {
   enum class Kind : std::uint8_t { text, integer, real, boolean, other };
   Kind kind = Kind::text;
-  std::string text;          ///< the value, as written
-  std::string where;         ///< "file:line" or "--set"
+  std::string text;   ///< the value, as written
+  std::string where;  ///< "file:line" or "--set"
   Known known = Known::user;
-  std::string source;        ///< "" unless given
-  bool bare = false;         ///< an unquoted word of --set: its kind is our reading, it may be meant as text
+  std::string source;  ///< "" unless given
+  bool bare = false;   ///< an unquoted word of --set: its kind is our reading, it may be meant as text
 };
 
 // One overload per type that a configuration may hold. A number without a unit where a quantity is meant,
@@ -143,13 +143,13 @@ std::string nearest(std::string_view key, const std::vector<std::string_view>& k
 
 /// One resolved parameter, for `describe`, result.json and docs/parameters.md.
 struct Parameter {
-  std::string path;      ///< "nand.t_r"
-  std::string value;     ///< "45us"
-  std::string type;      ///< "duration"
+  std::string path;   ///< "nand.t_r"
+  std::string value;  ///< "45us"
+  std::string type;   ///< "duration"
   std::string doc;
   Known known;
   std::string source;
-  std::string low, high; ///< "" without a range
+  std::string low, high;  ///< "" without a range
 };
 
 /// Everything given, by full path ("nand.t_r"); filled from presets, files and --set, later ones winning.

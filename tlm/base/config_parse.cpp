@@ -27,8 +27,14 @@ struct UnitName {
 constexpr std::uint64_t kilo = 1'000, mega = 1'000'000, giga = 1'000'000'000, tera = 1'000'000'000'000;
 
 constexpr std::array durations{UnitName{"ps", 1}, UnitName{"ns", kilo}, UnitName{"us", mega}, UnitName{"ms", giga}, UnitName{"s", tera}};
-constexpr std::array sizes{UnitName{"B", 1},           UnitName{"kB", kilo},       UnitName{"KiB", 1ULL << 10U}, UnitName{"MB", mega},
-                           UnitName{"MiB", 1ULL << 20U}, UnitName{"GB", giga},       UnitName{"GiB", 1ULL << 30U}, UnitName{"TB", tera},
+constexpr std::array sizes{UnitName{"B", 1},
+                           UnitName{"kB", kilo},
+                           UnitName{"KiB", 1ULL << 10U},
+                           UnitName{"MB", mega},
+                           UnitName{"MiB", 1ULL << 20U},
+                           UnitName{"GB", giga},
+                           UnitName{"GiB", 1ULL << 30U},
+                           UnitName{"TB", tera},
                            UnitName{"TiB", 1ULL << 40U}};
 constexpr std::array rates{UnitName{"B/s", 1},
                            UnitName{"kB/s", kilo},

@@ -18,7 +18,9 @@ bool parse(const Given& given, E& out) {
 }
 
 template <Choice E>
-std::string print(E value) { return std::string{name_of(value)}; }
+std::string print(E value) {
+  return std::string{name_of(value)};
+}
 
 template <Choice E>
 std::string expected(const E&) {
@@ -30,7 +32,9 @@ std::string expected(const E&) {
 }
 
 template <Choice E>
-std::string_view type_of(const E&) { return "choice"; }
+std::string_view type_of(const E&) {
+  return "choice";
+}
 
 namespace config_detail {
 
@@ -46,8 +50,14 @@ template <class Struct, class M, class R>
 void read_field(Settings& settings, const std::string& prefix, const Field<Struct, M, R>& field, Struct& value, UserErrors& errors,
                 std::vector<Parameter>& out) {
   constexpr bool ranged = !std::is_same_v<R, NoRange>;
-  Parameter parameter{.path = join(prefix, field.key), .value = {}, .type = std::string{type_of(value.*field.member)},
-                      .doc = std::string{field.doc}, .known = field.known, .source = {}, .low = {}, .high = {}};
+  Parameter parameter{.path = join(prefix, field.key),
+                      .value = {},
+                      .type = std::string{type_of(value.*field.member)},
+                      .doc = std::string{field.doc},
+                      .known = field.known,
+                      .source = {},
+                      .low = {},
+                      .high = {}};
   if constexpr (ranged) {
     parameter.low = print(static_cast<M>(field.range.low));
     parameter.high = print(static_cast<M>(field.range.high));
@@ -75,7 +85,8 @@ void read_field(Settings& settings, const std::string& prefix, const Field<Struc
 template <class Struct>
 void read(Settings& settings, const std::string& prefix, Struct& value, UserErrors& errors, std::vector<Parameter>& out) {
   const std::size_t before = errors.list.size();
-  std::apply([&](const auto&... field) { (config_detail::read_field(settings, prefix, field, value, errors, out), ...); }, Struct::schema());
+  std::apply([&](const auto&... field) { (config_detail::read_field(settings, prefix, field, value, errors, out), ...); },
+             Struct::schema());
   if constexpr (requires { value.check(prefix, errors); }) {
     if (errors.list.size() == before) value.check(prefix, errors);
   }

@@ -34,7 +34,9 @@ class Walk {
     }
   }
 
-  void complain(toml::source_index line, std::string_view message) { complaints_.emplace_back(line, fmt::format("{}:{}: {}", file_, line, message)); }
+  void complain(toml::source_index line, std::string_view message) {
+    complaints_.emplace_back(line, fmt::format("{}:{}: {}", file_, line, message));
+  }
 
   void report(UserErrors& errors) {
     std::stable_sort(complaints_.begin(), complaints_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -79,7 +81,8 @@ class Walk {
       complain(line_of(node), path + ": a list, where one value is meant; lists and [[tables]] are not used");
     } else if (const toml::table* table = node.as_table()) {
       if (is_sourced(*table)) sourced(path, *table);
-      else for (const auto& [key, child] : *table) visit(path + "." + std::string{key.str()}, child);
+      else
+        for (const auto& [key, child] : *table) visit(path + "." + std::string{key.str()}, child);
     } else {
       settings_.values[path] = scalar(node);
     }
@@ -122,7 +125,8 @@ class Walk {
     const std::string text = node.value_or(std::string{});
     const auto* const found = std::find_if(sources.begin(), sources.end(), [&](Known k) { return name_of(k) == text; });
     if (found != sources.end()) known = *found;
-    else complain(line_of(node), fmt::format("{}: known = \"{}\": not one of \"spec\", \"datasheet\", \"measured\", \"assumed\"", path, text));
+    else
+      complain(line_of(node), fmt::format("{}: known = \"{}\": not one of \"spec\", \"datasheet\", \"measured\", \"assumed\"", path, text));
   }
 
   Settings& settings_;
@@ -137,9 +141,7 @@ void Settings::read_toml(std::string_view text, const std::string& file, UserErr
   Walk walk{*this, file};
   try {
     walk.top(toml::parse(text));
-  } catch (const toml::parse_error& error) {
-    walk.complain(error.source().begin.line, error.description());
-  }
+  } catch (const toml::parse_error& error) { walk.complain(error.source().begin.line, error.description()); }
   walk.report(errors);
 }
 

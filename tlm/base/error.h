@@ -20,7 +20,9 @@ struct UserErrors : std::exception {
   explicit UserErrors(std::string one) { add(std::move(one)); }
   void add(std::string message) { list.push_back(std::move(message)); }
   bool empty() const { return list.empty(); }
-  void raise_if_any() const { if (!list.empty()) throw *this; }
+  void raise_if_any() const {
+    if (!list.empty()) throw *this;
+  }
   const char* what() const noexcept override { return list.empty() ? "no error" : list.front().c_str(); }
   std::vector<std::string> list;
 };
@@ -35,7 +37,8 @@ inline constexpr int exit_interrupted = 130;  ///< Ctrl-C; the partial result is
 
 /// States what must hold whatever the input; `path` is the module path, `at` the simulated time.
 inline void invariant(bool holds, std::string_view what, std::string_view path = {}, Time at = never) {
-  if (!holds) [[unlikely]] invariant_failed(what, path, at);
+  if (!holds) [[unlikely]]
+    invariant_failed(what, path, at);
 }
 
 }  // namespace flashpath

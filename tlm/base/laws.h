@@ -31,9 +31,18 @@ class Laws {
 /// the integral of the number inside over time equals the sum of everybody's time inside.
 class Flow {
  public:
-  void enter(Time now) { advance(now); ++entered_; inside_sum_ += offset(now); }
+  void enter(Time now) {
+    advance(now);
+    ++entered_;
+    inside_sum_ += offset(now);
+  }
   /// `entered` is when this one came in, as its owner remembers it.
-  void leave(Time now, Time entered) { advance(now); ++left_; inside_sum_ -= offset(entered); total_ += static_cast<Wide>((now - entered).count()); }
+  void leave(Time now, Time entered) {
+    advance(now);
+    ++left_;
+    inside_sum_ -= offset(entered);
+    total_ += static_cast<Wide>((now - entered).count());
+  }
 
   std::uint64_t entered() const { return entered_; }
   std::uint64_t left() const { return left_; }
@@ -44,7 +53,10 @@ class Flow {
 
  private:
   static Wide offset(Time t) { return static_cast<Wide>(t.time_since_epoch().count()); }
-  void advance(Time now) { integral_ += static_cast<Wide>(entered_ - left_) * static_cast<Wide>((now - at_).count()); at_ = now; }
+  void advance(Time now) {
+    integral_ += static_cast<Wide>(entered_ - left_) * static_cast<Wide>((now - at_).count());
+    at_ = now;
+  }
 
   std::uint64_t entered_ = 0, left_ = 0;
   Wide integral_ = 0;    // of the number inside, in ps

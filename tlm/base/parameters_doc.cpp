@@ -49,7 +49,8 @@ std::string code(std::string_view text) { return text.empty() ? std::string{} : 
 
 /// Characters on the screen: UTF-8 continuation bytes take no room.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
 
 constexpr std::size_t columns = 6;
@@ -73,8 +74,8 @@ std::string parameters_markdown(std::span<const Parameter> parameters) {
     out += fmt::format("{}## {}\n\n", out.empty() ? "" : "\n", block.name.empty() ? "top level" : block.name);
     out += "| key | default | type | range | known | source | meaning |\n|---|---|---|---|---|---|---|\n";
     for (const Parameter* p : block.rows) {
-      out += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", code(key_of(p->path)), code(p->value), p->type, range_of(*p), name_of(p->known),
-                         cell(p->source), cell(p->doc));
+      out += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", code(key_of(p->path)), code(p->value), p->type, range_of(*p),
+                         name_of(p->known), cell(p->source), cell(p->doc));
     }
   }
   return out;

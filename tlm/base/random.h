@@ -28,9 +28,7 @@ class Random {
   constexpr std::uint64_t next() { return mix64(state_ += 0x9e3779b97f4a7c15U); }
 
   /// Uniform in [0, bound): Lemire's multiply; the bias is below 2^-64 * bound.
-  constexpr std::uint64_t below(std::uint64_t bound) {
-    return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64U);
-  }
+  constexpr std::uint64_t below(std::uint64_t bound) { return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64U); }
 
   /// Uniform in [0, 1) with 53 bits.
   constexpr double unit() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }

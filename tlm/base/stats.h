@@ -68,12 +68,15 @@ class Counter {
 /// `bottleneck` resources take part in naming the bottleneck of a run.
 class Busy {
  public:
-  Busy(Group& group, std::string_view name, std::uint64_t servers, std::string_view what) : name{name}, what{what}, servers{servers} { group.add(*this); }
+  Busy(Group& group, std::string_view name, std::uint64_t servers, std::string_view what) : name{name}, what{what}, servers{servers} {
+    group.add(*this);
+  }
   Busy(const Busy&) = delete;
   Busy& operator=(const Busy&) = delete;
   void operator+=(Duration d) { value += d; }
   double utilisation(Duration span) const {
-    return span.count() <= 0 ? 0.0 : static_cast<double>(value.count()) / (static_cast<double>(servers) * static_cast<double>(span.count()));
+    return span.count() <= 0 ? 0.0
+                             : static_cast<double>(value.count()) / (static_cast<double>(servers) * static_cast<double>(span.count()));
   }
 
   const std::string_view name;

@@ -32,8 +32,14 @@ __extension__ using Wide = unsigned __int128;
 struct Bytes {
   std::uint64_t count = 0;
   constexpr auto operator<=>(const Bytes&) const = default;
-  constexpr Bytes& operator+=(Bytes b) { count += b.count; return *this; }
-  constexpr Bytes& operator-=(Bytes b) { count -= b.count; return *this; }
+  constexpr Bytes& operator+=(Bytes b) {
+    count += b.count;
+    return *this;
+  }
+  constexpr Bytes& operator-=(Bytes b) {
+    count -= b.count;
+    return *this;
+  }
 };
 constexpr Bytes operator+(Bytes a, Bytes b) { return {a.count + b.count}; }
 constexpr Bytes operator-(Bytes a, Bytes b) { return {a.count - b.count}; }

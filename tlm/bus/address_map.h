@@ -13,9 +13,9 @@ inline constexpr std::uint64_t staging_base = 0x0010'0000'0000U;  ///< DRAM: obj
 inline constexpr std::uint64_t index_base = 0x0020'0000'0000U;    ///< DRAM: the KV store's hash index
 inline constexpr std::uint64_t nic_base = 0x0100'0000'0000U;      ///< NIC registers: 64-byte work requests are written here
 inline constexpr std::uint64_t nic_size = 0x0000'0010'0000U;
-inline constexpr std::uint64_t crypto_base = 0x0110'0000'0000U;   ///< crypto engine registers: frame table, key slots
+inline constexpr std::uint64_t crypto_base = 0x0110'0000'0000U;  ///< crypto engine registers: frame table, key slots
 inline constexpr std::uint64_t crypto_size = 0x0000'1000'0000U;
-inline constexpr std::uint64_t bar_base = 0x0200'0000'0000U;      ///< BAR0 of drive i at bar_base + i * bar_stride
-inline constexpr std::uint64_t bar_stride = 0x0000'0100'0000U;    ///< 16 MiB
+inline constexpr std::uint64_t bar_base = 0x0200'0000'0000U;    ///< BAR0 of drive i at bar_base + i * bar_stride
+inline constexpr std::uint64_t bar_stride = 0x0000'0100'0000U;  ///< 16 MiB
 
 }  // namespace flashpath::bus

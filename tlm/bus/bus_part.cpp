@@ -19,8 +19,7 @@ ModelBus::TargetSide::TargetSide(const sc_core::sc_module_name& module, ModelBus
       bus{b},
       label{l},
       port{"socket", b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this),
-           InitiatorPort::Event::to<&TargetSide::accepted>(this),
-           InitiatorPort::Ahead{.accepted = true}} {}
+           InitiatorPort::Event::to<&TargetSide::accepted>(this), InitiatorPort::Ahead{.accepted = true}} {}
 
 ModelBus::MasterSide::MasterSide(const sc_core::sc_module_name& module, ModelBus& b, std::string_view l, Master k, std::uint16_t s)
     : sc_module{module},

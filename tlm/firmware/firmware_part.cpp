@@ -6,8 +6,8 @@
 
 namespace flashpath::firmware {
 
-Firmware::Firmware(const sc_core::sc_module_name& name, Environment& environment, const Config& config, cores::Model& cores, std::uint32_t drives,
-                   SparseMemory* memory, fabric::Journeys* journeys)
+Firmware::Firmware(const sc_core::sc_module_name& name, Environment& environment, const Config& config, cores::Model& cores,
+                   std::uint32_t drives, SparseMemory* memory, fabric::Journeys* journeys)
     : Part{name, environment},
       config_{config},
       driver_{config, agenda_, cores, control_, drives, stats},

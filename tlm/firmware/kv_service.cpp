@@ -61,7 +61,8 @@ void KvService::start(CoreContext& ctx, UserErrors& errors) {
     const Bytes all = info.blocks * info.lba;
     slabs.push_back((config_.drive_capacity.count == 0 ? all : std::min(all, config_.drive_capacity)) / config_.frame);
     if (slabs.back() == 0)
-      errors.add(drive + "the store's part of it is smaller than one frame of " + print(config_.frame) + ": raise firmware.drive_capacity or ftl.capacity");
+      errors.add(drive + "the store's part of it is smaller than one frame of " + print(config_.frame) +
+                 ": raise firmware.drive_capacity or ftl.capacity");
   }
   if (!errors.empty()) return;
   store_.emplace(config_, slabs, config_.deallocate ? KvStore::Freed::to<&KvService::freed>(this) : KvStore::Freed{});

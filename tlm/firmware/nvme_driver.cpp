@@ -31,7 +31,8 @@ Driver::Driver(const Config& config, Agenda& agenda, cores::Model& cores, Contro
       admin_{group, "admin", Unit::count, "admin commands completed"},
       latency_{group, "latency", "SQE written to completion taken"} {
   if (config.cores > cores.count()) {
-    throw UserErrors{"firmware.cores = " + std::to_string(config.cores) + ": there are " + std::to_string(cores.count()) + " (cores.count)"};
+    throw UserErrors{"firmware.cores = " + std::to_string(config.cores) + ": there are " + std::to_string(cores.count()) +
+                     " (cores.count)"};
   }
   const std::uint64_t page = config.page.count;
   const std::uint64_t lists =

@@ -15,7 +15,8 @@ std::span<const Precondition> all_of(const Precondition*) {
 
 void Config::check(const std::string& where, UserErrors& errors) const {
   if (!std::has_single_bit(mapping_unit.count)) errors.add(where + ".mapping_unit: must be a power of two");
-  if (mapping_unit.count != 0 && (capacity % mapping_unit).count != 0) errors.add(where + ".capacity: not a multiple of " + where + ".mapping_unit");
+  if (mapping_unit.count != 0 && (capacity % mapping_unit).count != 0)
+    errors.add(where + ".capacity: not a multiple of " + where + ".mapping_unit");
   if (gc_high < gc_low) errors.add(where + ".gc_high: must not be below " + where + ".gc_low");
   if (gc_moves_urgent < gc_moves) errors.add(where + ".gc_moves_urgent: must not be below " + where + ".gc_moves");
 }
@@ -31,8 +32,9 @@ void Config::check(const std::string& where, const Geometry& g, UserErrors& erro
   const std::uint64_t spare = std::uint64_t{write_streams} + 3 + gc_low;
   const std::uint64_t used = ceil_div(ceil_div(capacity.count, mapping_unit.count), units);
   if (used + spare > g.blocks_per_plane) {
-    errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(g.superblock()) + " and " +
-               std::to_string(spare) + " spare ones (write_streams + gc_low + 3); the flash has " + std::to_string(g.blocks_per_plane));
+    errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(g.superblock()) +
+               " and " + std::to_string(spare) + " spare ones (write_streams + gc_low + 3); the flash has " +
+               std::to_string(g.blocks_per_plane));
   }
   if (write_buffer.count < (write_streams + 1) * g.program_unit().count + mapping_unit.count) {
     errors.add(where + ".write_buffer = " + print(write_buffer) + ": must hold a program unit (" + print(g.program_unit()) +

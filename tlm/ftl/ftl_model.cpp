@@ -5,11 +5,20 @@
 
 namespace flashpath::ftl {
 
-FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted, Event answered)
-    : agenda_{agenda}, config_{config}, layout_{geometry, config.mapping_unit}, data_mode_{data_mode}, issue_flash_{issue_flash}, accepted_{accepted},
+FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted,
+                   Event answered)
+    : agenda_{agenda},
+      config_{config},
+      layout_{geometry, config.mapping_unit},
+      data_mode_{data_mode},
+      issue_flash_{issue_flash},
+      accepted_{accepted},
       answered_{answered},
       mapping_{config.capacity / config.mapping_unit, config.mapping_unit, config.precondition == Precondition::sequential},
-      unit_{config.mapping_unit.count}, superblocks_(layout_.superblocks()), streams_(config.write_streams + 1U), erases_left_(layout_.superblocks()) {
+      unit_{config.mapping_unit.count},
+      superblocks_(layout_.superblocks()),
+      streams_(config.write_streams + 1U),
+      erases_left_(layout_.superblocks()) {
   UserErrors errors;
   config_.check("ftl", errors);
   config_.check("ftl", geometry, errors);
@@ -43,7 +52,8 @@ void FtlModel::submit(Request& request, Time now) {
   ++counts_.submitted;
   inside_.enter(now);
   const bool ranged = request.kind != RequestKind::flush;
-  if (ranged && (request.address > config_.capacity || request.size > config_.capacity - request.address)) request.status = RequestStatus::out_of_range;
+  if (ranged && (request.address > config_.capacity || request.size > config_.capacity - request.address))
+    request.status = RequestStatus::out_of_range;
   if (request.kind == RequestKind::read) {
     const std::uint64_t units = request.status == RequestStatus::ok ? request.size.count / unit_ : 0;
     agenda_.post<&FtlModel::looked_up>(look_up(units, config_.lookup_latency, now), this, reinterpret_cast<std::uint64_t>(&job));
@@ -143,7 +153,8 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
 
 Bytes FtlModel::memory() const {
   Bytes all = mapping_.memory();
-  for (const Superblock& sb : superblocks_) all += Bytes{sizeof sb + sb.runs.capacity() * sizeof(Run) + sb.slots.capacity() * sizeof(std::uint32_t)};
+  for (const Superblock& sb : superblocks_)
+    all += Bytes{sizeof sb + sb.runs.capacity() * sizeof(Run) + sb.slots.capacity() * sizeof(std::uint32_t)};
   return all;
 }
 
@@ -164,14 +175,16 @@ void FtlModel::check(Laws& laws, Time now) const {
 
 void FtlModel::explain(Stall& stall) const {
   if (line_.size() != 0) {
-    stall.waits(line_.size(), "writes, trims and flushes", superblock_wait_since_ != never ? "a free superblock" : "room in the write buffer");
+    stall.waits(line_.size(), "writes, trims and flushes",
+                superblock_wait_since_ != never ? "a free superblock" : "room in the write buffer");
   }
   if (!flushing_.empty()) stall.waits(flushing_.size(), "flushes", "their programs");
   if (!read_waits_.empty()) stall.waits(read_waits_.size(), "reads", "the old bytes of a unit being rewritten");
   std::uint64_t programs = 0;
   for (const Slot& s : slots_) programs += s.issued ? 1U : 0U;
   if (programs != 0) stall.waits(programs, "programs", "the flash");
-  if (const std::uint64_t others = ops_.out() - std::min<std::uint64_t>(ops_.out(), programs); others != 0) stall.waits(others, "reads and erases", "the flash");
+  if (const std::uint64_t others = ops_.out() - std::min<std::uint64_t>(ops_.out(), programs); others != 0)
+    stall.waits(others, "reads and erases", "the flash");
   if (moving_ != 0) stall.waits(moving_, "moves of garbage collection", "the flash, or a free superblock");
   if (erasing_ != 0) stall.waits(erasing_, "superblocks", "their erase");
 }

@@ -45,12 +45,12 @@ struct Counts {
   std::uint64_t flash_reads = 0, flash_programs = 0, flash_erases = 0;  // operations
   std::uint64_t gc_moved = 0, gc_victims = 0;                           // gc_victims: superblocks
   std::uint64_t buffer_hit = 0, unmapped_read = 0;
-  std::uint64_t rewrites = 0;   // partial units
-  std::uint64_t trimmed = 0;    // units
-  std::uint64_t failures = 0;   // flash operations that failed
+  std::uint64_t rewrites = 0;  // partial units
+  std::uint64_t trimmed = 0;   // units
+  std::uint64_t failures = 0;  // flash operations that failed
   Duration lookup_busy{};
-  Duration buffer_wait{};       // of writes, submission to acceptance
-  Duration superblock_wait{};   // of the first write in line, for a free superblock
+  Duration buffer_wait{};      // of writes, submission to acceptance
+  Duration superblock_wait{};  // of the first write in line, for a free superblock
 };
 
 class FtlModel {
@@ -59,7 +59,8 @@ class FtlModel {
   using Event = Delegate<void(Request&, Time)>;
 
   /// The answer to `issue_flash` is flash_answered(). `accepted` is called for writes, trims and flushes only.
-  FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted, Event answered);
+  FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted,
+           Event answered);
 
   void submit(Request& request, Time now);
   void flash_answered(nand::Op& op, Time now);
@@ -92,7 +93,8 @@ class FtlModel {
 
   // Reads (ftl_read.cpp)
   void looked_up(Time now, std::uint64_t job);
-  std::uint32_t fetch(std::uint64_t address, std::uint64_t size, unsigned char* to, OpOwner kind, void* owner, const Journey& journey, Time now);
+  std::uint32_t fetch(std::uint64_t address, std::uint64_t size, unsigned char* to, OpOwner kind, void* owner, const Journey& journey,
+                      Time now);
   bool filling(std::uint64_t unit, std::uint64_t count) const;
   void read_answered(nand::Op& op, Time now);
 
@@ -149,9 +151,9 @@ class FtlModel {
   Pool<Job> jobs_;
   Pool<nand::Op> ops_;
   Pool<Move> moves_;
-  Fifo<Job> line_;                 // writes, trims, flushes not yet accepted
-  std::vector<Job*> flushing_;     // waiting for programs
-  std::vector<Job*> read_waits_;   // for a rewrite's old bytes
+  Fifo<Job> line_;                // writes, trims, flushes not yet accepted
+  std::vector<Job*> flushing_;    // waiting for programs
+  std::vector<Job*> read_waits_;  // for a rewrite's old bytes
   std::vector<std::unique_ptr<Fill>> fills_;
   std::size_t active_fills_ = 0;
   bool pumping_ = false, pump_again_ = false;

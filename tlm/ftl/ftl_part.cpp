@@ -11,8 +11,13 @@ ModelFtl::ModelFtl(const sc_core::sc_module_name& name, Environment& environment
       write_port_{"in_write", agenda_, SplitPort::Arrived::to<&ModelFtl::arrived>(this)},
       flash_port_{"flash", agenda_, InitiatorPort::Event::to<&ModelFtl::flash_responded>(this)},
       capacity_{config.capacity},
-      model_{agenda_, config, geometry, environment.data_mode, FtlModel::IssueFlash::to<&ModelFtl::issue>(this),
-             FtlModel::Event::to<&ModelFtl::accepted>(this), FtlModel::Event::to<&ModelFtl::answered>(this)} {}
+      model_{agenda_,
+             config,
+             geometry,
+             environment.data_mode,
+             FtlModel::IssueFlash::to<&ModelFtl::issue>(this),
+             FtlModel::Event::to<&ModelFtl::accepted>(this),
+             FtlModel::Event::to<&ModelFtl::answered>(this)} {}
 
 void ModelFtl::arrived(Payload& payload, Time now) {
   FtlCommand* const command = payload.get_extension<FtlCommand>();

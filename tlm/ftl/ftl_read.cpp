@@ -20,7 +20,8 @@ void FtlModel::looked_up(Time now, std::uint64_t arg) {
     counts_.host_read += request.size.count;
     request.journey.mark(Stage::map, now);
     job.stream = {now, now};
-    job.pieces = fetch(request.address.count, request.size.count, data_mode_ ? request.data : nullptr, OpOwner::read, &job, request.journey, now);
+    job.pieces =
+        fetch(request.address.count, request.size.count, data_mode_ ? request.data : nullptr, OpOwner::read, &job, request.journey, now);
     if (job.pieces != 0) return;
   }
   request.journey.mark(Stage::map, now);
@@ -30,7 +31,8 @@ void FtlModel::looked_up(Time now, std::uint64_t arg) {
 
 /// Bytes [address, address + size) to `to`: zeros and buffered bytes at once, the rest as flash reads owned by `owner`.
 /// Returns how many reads those are.
-std::uint32_t FtlModel::fetch(std::uint64_t address, std::uint64_t size, unsigned char* to, OpOwner kind, void* owner, const Journey& journey, Time now) {
+std::uint32_t FtlModel::fetch(std::uint64_t address, std::uint64_t size, unsigned char* to, OpOwner kind, void* owner,
+                              const Journey& journey, Time now) {
   std::uint32_t issued = 0;
   const bool host = kind == OpOwner::read;
   std::uint32_t run_superblock = no_superblock;

@@ -13,7 +13,8 @@ bool FtlModel::filling(std::uint64_t unit, std::uint64_t count) const {
 }
 
 /// Places `unit` with new bytes [begin, end) from `from`; false: no superblock to place it in.
-bool FtlModel::rewrite(WriteStream& stream, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from, Time now) {
+bool FtlModel::rewrite(WriteStream& stream, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from,
+                       Time now) {
   if (!open(stream, true)) return false;
   auto spare = std::ranges::find_if(fills_, [](const auto& f) { return !f->active; });
   if (spare == fills_.end()) spare = fills_.insert(spare, std::make_unique<Fill>());
@@ -34,8 +35,9 @@ bool FtlModel::rewrite(WriteStream& stream, std::uint64_t unit, std::uint64_t be
   if (fill.pieces == 0) return true;
   fill.active = true;
   ++active_fills_;
-  for_each_piece(layout_, (fill.position - layout_.first_of(superblock)) * unit_, unit_,
-                 [&](std::uint32_t pu, std::uint64_t, std::uint64_t, std::uint64_t) { ++slots_[superblocks_[superblock].slots[pu]].fills; });
+  for_each_piece(
+      layout_, (fill.position - layout_.first_of(superblock)) * unit_, unit_,
+      [&](std::uint32_t pu, std::uint64_t, std::uint64_t, std::uint64_t) { ++slots_[superblocks_[superblock].slots[pu]].fills; });
   return true;
 }
 

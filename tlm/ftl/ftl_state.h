@@ -49,7 +49,7 @@ struct Superblock {
 struct Slot {
   std::uint32_t superblock = no_superblock;
   std::uint32_t pu = 0;
-  std::uint32_t fills = 0;       ///< rewrites whose old bytes are still to come
+  std::uint32_t fills = 0;  ///< rewrites whose old bytes are still to come
   bool issued = false;
   bool host = false;             ///< of a host stream
   std::uint64_t host_bytes = 0;  ///< of the buffer's room
@@ -60,9 +60,9 @@ struct Slot {
 /// Writers append here: one per placement handle, and one for garbage collection.
 struct WriteStream {
   std::uint32_t superblock = no_superblock;
-  std::uint64_t next = 0;                ///< unit within the superblock
-  std::uint32_t slot = 0;                ///< the program unit being filled, 0: none
-  std::vector<std::uint32_t> waiting;    ///< sealed, not yet issued, in order
+  std::uint64_t next = 0;              ///< unit within the superblock
+  std::uint32_t slot = 0;              ///< the program unit being filled, 0: none
+  std::vector<std::uint32_t> waiting;  ///< sealed, not yet issued, in order
   std::size_t waiting_head = 0;
 };
 

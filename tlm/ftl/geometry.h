@@ -16,8 +16,8 @@ struct Geometry {
   std::uint32_t bits_per_cell = 3;
   Bytes page = {16U << 10U};  ///< data bytes of one page of one plane
 
-  constexpr Bytes stripe() const { return planes * page; }                      ///< one page type in all planes of a die
-  constexpr Bytes program_unit() const { return stripe() * bits_per_cell; }     ///< one wordline in all planes of a die
+  constexpr Bytes stripe() const { return planes * page; }                              ///< one page type in all planes of a die
+  constexpr Bytes program_unit() const { return stripe() * bits_per_cell; }             ///< one wordline in all planes of a die
   constexpr std::uint32_t program_units() const { return dies * wordlines_per_block; }  ///< of a superblock
   constexpr Bytes superblock() const { return program_unit() * program_units(); }
   constexpr Bytes raw() const { return superblock() * blocks_per_plane; }

@@ -17,8 +17,16 @@ using Position = std::uint64_t;
 class Layout {
  public:
   Layout(const Geometry& g, Bytes unit)
-      : unit_{unit.count}, stripe_{g.stripe().count}, pu_{g.program_unit().count}, page_{g.page.count}, dies_{g.dies}, planes_{g.planes},
-        bits_{g.bits_per_cell}, superblocks_{g.blocks_per_plane}, pus_{g.program_units()}, units_{g.superblock() / unit} {}
+      : unit_{unit.count},
+        stripe_{g.stripe().count},
+        pu_{g.program_unit().count},
+        page_{g.page.count},
+        dies_{g.dies},
+        planes_{g.planes},
+        bits_{g.bits_per_cell},
+        superblocks_{g.blocks_per_plane},
+        pus_{g.program_units()},
+        units_{g.superblock() / unit} {}
 
   std::uint64_t unit() const { return unit_; }
   std::uint64_t stripe() const { return stripe_; }

@@ -6,8 +6,13 @@
 namespace flashpath::ftl {
 
 Mapping::Mapping(std::uint64_t units, Bytes unit, bool identity)
-    : units_{units}, unit_{unit.count}, region_units_{std::max<std::uint64_t>(16, (std::uint64_t{1} << 20U) / unit.count)}, identity_{identity},
-      mapped_{identity ? units : 0}, chunks_(ceil_div(ceil_div(units, region_units_), chunk_regions)), tables_{region_units_} {}
+    : units_{units},
+      unit_{unit.count},
+      region_units_{std::max<std::uint64_t>(16, (std::uint64_t{1} << 20U) / unit.count)},
+      identity_{identity},
+      mapped_{identity ? units : 0},
+      chunks_(ceil_div(ceil_div(units, region_units_), chunk_regions)),
+      tables_{region_units_} {}
 
 template <class T>
 std::uint64_t Mapping::Slab<T>::take() {
@@ -60,8 +65,10 @@ Mapping::Extent Mapping::find(std::uint64_t unit, std::uint64_t max) const {
     case Kind::table: {
       const Position* table = tables_.at(e.base()) + in;
       std::uint64_t n = 1;
-      if (table[0] == nowhere) while (n < most && table[n] == nowhere) ++n;
-      else while (n < most && table[n] == table[0] + n) ++n;
+      if (table[0] == nowhere)
+        while (n < most && table[n] == nowhere) ++n;
+      else
+        while (n < most && table[n] == table[0] + n) ++n;
       return {table[0], n};
     }
   }

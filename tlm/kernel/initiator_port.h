@@ -2,8 +2,8 @@
 // A TLM-2.0 initiator socket, approximately timed: requests go out in order, one request phase at a time;
 // responses come back whenever they are ready. What waits for END_REQ waits in this port, in order.
 #pragma once
-#include <deque>
 #include <tlm_utils/simple_initiator_socket.h>
+#include <deque>
 
 #include "base/agenda.h"
 #include "base/delegate.h"
@@ -24,7 +24,8 @@ class InitiatorPort {
     bool read_responses = false;
   };
   InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted, Ahead ahead);
-  InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted = {}) : InitiatorPort{name, agenda, responded, accepted, Ahead{}} {}
+  InitiatorPort(const char* name, Agenda& agenda, Event responded, Event accepted = {})
+      : InitiatorPort{name, agenda, responded, accepted, Ahead{}} {}
 
   /// Sends now, or when the requests before it have been accepted. `now` is the agenda's.
   void send(Payload& payload, Time now) { send(payload, now, now); }
@@ -51,8 +52,8 @@ class InitiatorPort {
   Event responded_, accepted_;
   Ahead ahead_;
   std::deque<Waiting> queue_;
-  Time free_at_{};         // when the last request phase ends, if that was announced ahead
-  bool going_on_ = false;  // go_on() is posted
+  Time free_at_{};                 // when the last request phase ends, if that was announced ahead
+  bool going_on_ = false;          // go_on() is posted
   Payload* requesting_ = nullptr;  // between its BEGIN_REQ and END_REQ
   std::size_t unanswered_ = 0;
 };

@@ -7,10 +7,10 @@
 // blocks its calling thread. Both are registered on purpose: SystemC's own converter would hold END_REQ back until
 // the response, and so turn a pipelined target into one request at a time.
 #pragma once
+#include <tlm_utils/simple_target_socket.h>
 #include <deque>
 #include <map>
 #include <memory>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "base/agenda.h"
 #include "base/delegate.h"

@@ -6,8 +6,8 @@
 // payload stays legal), and nobody reads or writes through it. Control structures (SQEs, CQEs, PRP lists,
 // doorbells, capsules) carry their bytes in both modes.
 #pragma once
-#include <tlm>
 #include <memory>
+#include <tlm>
 #include <vector>
 
 #include "base/journey.h"
@@ -22,21 +22,23 @@ using Payload = tlm::tlm_generic_payload;
 enum class Master : std::uint8_t { none, core, nic, drive, debug };
 
 struct Transfer : tlm::tlm_extension<Transfer> {
-  Journey journey;             ///< of the request (or its piece) this transfer works for
-  Stream stream{};             ///< when the bytes are there; first == last where they do not stream
+  Journey journey;  ///< of the request (or its piece) this transfer works for
+  Stream stream{};  ///< when the bytes are there; first == last where they do not stream
   bool carries_data = true;
   Master master = Master::none;
-  std::uint16_t source = 0;    ///< which one: drive number, core number
-  void* owner = nullptr;       ///< the initiator's own
-  std::uint64_t tag = 0;       ///< the initiator's own
-  std::uint64_t tag2 = 0;      ///< the initiator's own
-  Time entered{};              ///< free for whoever holds the payload at the moment
-  void* hop = nullptr;         ///< free for a router between its two sides; it puts back what it found
+  std::uint16_t source = 0;  ///< which one: drive number, core number
+  void* owner = nullptr;     ///< the initiator's own
+  std::uint64_t tag = 0;     ///< the initiator's own
+  std::uint64_t tag2 = 0;    ///< the initiator's own
+  Time entered{};            ///< free for whoever holds the payload at the moment
+  void* hop = nullptr;       ///< free for a router between its two sides; it puts back what it found
   bool pooled = false;
 
   tlm_extension_base* clone() const override { return new Transfer(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const Transfer&>(other); }
-  void free() override { if (!pooled) delete this; }
+  void free() override {
+    if (!pooled) delete this;
+  }
 };
 
 /// The payload's extension; one is attached if it came from outside without.

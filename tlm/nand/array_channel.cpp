@@ -38,9 +38,7 @@ void ArrayModel::wake_channel(Time now, std::uint64_t channel, std::uint64_t die
 void ArrayModel::grant(ChannelId id, Time now) {
   Channel& channel = channels_[id];
   std::uint32_t freed = 0;
-  while (channel.free_at <= now && channel.wanted()) {
-    grant_one(id, now, freed);
-  }
+  while (channel.free_at <= now && channel.wanted()) { grant_one(id, now, freed); }
   if (channel.run.active || (!channel.wanted() && freed == 0)) return;  // a run's end gives the channel away by itself
   channel.woken = true;
   agenda_.post<&ArrayModel::wake_channel>(channel.free_at, this, id.value, freed, Priority::decide);

@@ -23,9 +23,17 @@ Statistics::Statistics(stats::Group& group, const Geometry& geometry)
       die_wait{group, "die_wait", "submission to first command cycle or data-in"} {}
 
 ArrayModel::ArrayModel(Agenda& agenda, const Config& config, stats::Group& group, Answered answered, bool data_mode)
-    : agenda_{agenda}, config_{config}, geometry_{config}, cells_{geometry_, data_mode}, stats_{group, geometry_}, answered_{answered},
-      t_r_{config.t_r()}, all_planes_{static_cast<std::uint8_t>((1U << config.planes) - 1U)},
-      codewords_per_page_{static_cast<std::uint32_t>(config.page / config.codeword)}, dies_{geometry_.dies()}, channels_{config.channels} {
+    : agenda_{agenda},
+      config_{config},
+      geometry_{config},
+      cells_{geometry_, data_mode},
+      stats_{group, geometry_},
+      answered_{answered},
+      t_r_{config.t_r()},
+      all_planes_{static_cast<std::uint8_t>((1U << config.planes) - 1U)},
+      codewords_per_page_{static_cast<std::uint32_t>(config.page / config.codeword)},
+      dies_{geometry_.dies()},
+      channels_{config.channels} {
   for (std::uint32_t p = 1; p <= config.planes; ++p) {
     t_cmd_read_[p] = config.t_cmd_read + (p - 1) * config.t_cmd_read_plane;
     t_cmd_program_[p] = config.t_cmd_program + (p - 1) * config.t_cmd_program_plane;
@@ -225,7 +233,8 @@ void ArrayModel::check(Laws& laws, Time now) const {
   std::uint64_t kept = 0;
   for (std::uint32_t e = free_; e != no_entry; e = links_[e].next) ++kept;
   laws.equal("operations submitted", submitted(), "operations answered + held", answered() + (entries_.size() - kept));
-  laws.equal("operations answered", answered(), "reads + programs + erases", stats_.reads.value + stats_.programs.value + stats_.erases.value);
+  laws.equal("operations answered", answered(), "reads + programs + erases",
+             stats_.reads.value + stats_.programs.value + stats_.erases.value);
   const Duration span = now - Time{};
   for (std::uint32_t d = 0; d < geometry_.dies(); ++d) {
     laws.expect(array_busy({static_cast<std::uint16_t>(d)}, now) <= span, "a die was busy for longer than the run");

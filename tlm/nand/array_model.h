@@ -121,8 +121,8 @@ class ArrayModel {
 
   std::array<Duration, max_bits_per_cell> t_r_;
   std::array<Duration, max_planes + 1> t_cmd_read_{}, t_cmd_program_{}, t_cmd_erase_{};  // by planes
-  std::vector<Duration> bus_;     // by codewords: their time on the channel
-  std::vector<Duration> decode_;  // by codewords: their time in the decoder
+  std::vector<Duration> bus_;                                                            // by codewords: their time on the channel
+  std::vector<Duration> decode_;                                                         // by codewords: their time in the decoder
   std::uint8_t all_planes_;
   std::uint32_t codewords_per_page_;
 

@@ -105,19 +105,19 @@ class Covered {
 };
 
 struct Die {
-  std::array<Time, max_planes> busy_until{};  ///< `never` while its end is not known yet
-  EntryList reads, programs, erases;          ///< waiting
+  std::array<Time, max_planes> busy_until{};         ///< `never` while its end is not known yet
+  EntryList reads, programs, erases;                 ///< waiting
   std::array<std::uint32_t, max_planes> reads_of{};  ///< waiting reads by plane they touch
-  std::uint32_t program_passed = 0;           ///< operations begun while the oldest program waited
+  std::uint32_t program_passed = 0;                  ///< operations begun while the oldest program waited
   std::uint32_t erase_passed = 0;
-  std::uint32_t loading = no_entry;           ///< the program whose data goes in
-  std::uint32_t loaded = 0;                   ///< its pages so far
-  std::uint8_t wanted = 0;                    ///< planes that waiting reads touch
-  std::uint8_t held = 0;                      ///< planes of reads whose data-out has not begun, or of a program's data-in
-  std::uint8_t woken = 0;                     ///< planes whose end will be looked at: an action is posted
-  Choice choice;                              ///< as of the last offer; `nothing` once that may have changed
-  bool in_commands = false;                   ///< this die waits for the channel to give a read or erase command
-  bool in_loads = false;                      ///< ... or program data
+  std::uint32_t loading = no_entry;  ///< the program whose data goes in
+  std::uint32_t loaded = 0;          ///< its pages so far
+  std::uint8_t wanted = 0;           ///< planes that waiting reads touch
+  std::uint8_t held = 0;             ///< planes of reads whose data-out has not begun, or of a program's data-in
+  std::uint8_t woken = 0;            ///< planes whose end will be looked at: an action is posted
+  Choice choice;                     ///< as of the last offer; `nothing` once that may have changed
+  bool in_commands = false;          ///< this die waits for the channel to give a read or erase command
+  bool in_loads = false;             ///< ... or program data
   ChannelId channel{};
   Time startable{};
   Covered array;
@@ -129,21 +129,21 @@ struct Die {
 struct LoadRun {
   bool active = false;
   DieId die{};
-  std::uint32_t first = 0;           ///< page of the wordline it began with
-  std::uint32_t number = 0;          ///< of runs on this channel: a cut run's end is no longer looked at
-  Time data{};                       ///< first data byte
+  std::uint32_t first = 0;   ///< page of the wordline it began with
+  std::uint32_t number = 0;  ///< of runs on this channel: a cut run's end is no longer looked at
+  Time data{};               ///< first data byte
 };
 
 struct Channel {
   Time free_at{};
-  bool woken = false;                ///< an action at free_at is posted
+  bool woken = false;  ///< an action at free_at is posted
   LoadRun run;
-  std::uint32_t outs_passed = 0;     ///< grants to others while data-out waited
+  std::uint32_t outs_passed = 0;  ///< grants to others while data-out waited
   std::uint32_t loads_passed = 0;
-  Ring<std::uint16_t> commands;      ///< dies
-  Ring<std::uint32_t> outs;          ///< entries
-  Ring<std::uint16_t> loads;         ///< dies
-  Server command_bus;                ///< SCA only
+  Ring<std::uint16_t> commands;  ///< dies
+  Ring<std::uint32_t> outs;      ///< entries
+  Ring<std::uint16_t> loads;     ///< dies
+  Server command_bus;            ///< SCA only
   Time decoder_free{};
   Duration busy{};
 

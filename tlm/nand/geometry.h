@@ -8,8 +8,8 @@
 
 namespace flashpath::nand {
 
-using TargetId = Id<struct TargetTag, std::uint16_t>;       ///< die within its channel
-using WordlineId = Id<struct WordlineTag, std::uint32_t>;   ///< wordline within its block
+using TargetId = Id<struct TargetTag, std::uint16_t>;      ///< die within its channel
+using WordlineId = Id<struct WordlineTag, std::uint32_t>;  ///< wordline within its block
 /// What is wrong with an operation.
 enum class OpFault : std::uint8_t { none, die, plane, block, page, size };
 
@@ -24,15 +24,21 @@ class Geometry {
 
  public:
   explicit constexpr Geometry(const Config& c)
-      : channels_{c.channels}, dies_{c.channels * c.dies_per_channel}, planes_{c.planes}, blocks_{c.blocks_per_plane},
-        wordlines_{c.wordlines_per_block}, bits_{c.bits_per_cell}, page_{c.page}, codeword_{c.codeword} {}
+      : channels_{c.channels},
+        dies_{c.channels * c.dies_per_channel},
+        planes_{c.planes},
+        blocks_{c.blocks_per_plane},
+        wordlines_{c.wordlines_per_block},
+        bits_{c.bits_per_cell},
+        page_{c.page},
+        codeword_{c.codeword} {}
 
   constexpr std::uint32_t channels() const { return channels_; }
   constexpr std::uint32_t dies() const { return dies_; }
   constexpr std::uint32_t planes() const { return planes_; }
-  constexpr std::uint32_t blocks() const { return blocks_; }        ///< per plane
-  constexpr std::uint32_t wordlines() const { return wordlines_; }  ///< per block
-  constexpr std::uint32_t bits() const { return bits_; }            ///< pages per wordline
+  constexpr std::uint32_t blocks() const { return blocks_; }            ///< per plane
+  constexpr std::uint32_t wordlines() const { return wordlines_; }      ///< per block
+  constexpr std::uint32_t bits() const { return bits_; }                ///< pages per wordline
   constexpr std::uint32_t pages() const { return wordlines_ * bits_; }  ///< per block
 
   constexpr ChannelId channel_of(DieId die) const { return {static_cast<std::uint16_t>(die.value % channels_)}; }

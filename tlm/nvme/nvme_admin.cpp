@@ -134,7 +134,7 @@ void ControllerModel::get_feature(Command& c) {
   switch (select) {
     case 0: c.result = value; return;
     case 3: c.result = changeable ? 4U : 0U; return;  // changeable; not saveable, not per namespace
-    default:  // default and saved values
+    default:                                          // default and saved values
       c.result = fixed_default ? value : 0;
       if (id == static_cast<std::uint8_t>(Feature::arbitration)) {
         c.result = static_cast<std::uint32_t>(std::countr_zero(config_.arbitration_burst));

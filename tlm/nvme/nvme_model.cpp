@@ -23,8 +23,8 @@ ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes cap
       data_mode_{data_mode},
       serial_{std::move(serial)},
       stats_{group, config.engines} {
-  const auto timeout = static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(config_.enable_time.count()),
-                                                           static_cast<std::uint64_t>(Duration{cap_to_unit}.count())));
+  const auto timeout = static_cast<std::uint32_t>(
+      ceil_div(static_cast<std::uint64_t>(config_.enable_time.count()), static_cast<std::uint64_t>(Duration{cap_to_unit}.count())));
   cap_ = Cap::make(config_.max_queue_entries - 1, std::max(timeout, 1U), log2_of(config_.doorbell_stride, 4_B),
                    log2_of(config_.min_page, 4_KiB), log2_of(config_.max_page, 4_KiB));
   sqs_.resize(config_.max_queues + 1U);
@@ -87,11 +87,21 @@ void ControllerModel::write32(std::uint64_t offset, std::uint32_t value, Time no
     case 0x0c: intms_ |= value; return;
     case 0x10: intms_ &= ~value; return;
     case 0x14: write_cc(Cc{value}, now); return;
-    case 0x24: if (!enabled) aqa_ = value & 0x0fff'0fffU; return;
-    case 0x28: if (!enabled) asq_ = low(asq_, value & 0xffff'f000U); return;
-    case 0x2c: if (!enabled) asq_ = high(asq_, value); return;
-    case 0x30: if (!enabled) acq_ = low(acq_, value & 0xffff'f000U); return;
-    case 0x34: if (!enabled) acq_ = high(acq_, value); return;
+    case 0x24:
+      if (!enabled) aqa_ = value & 0x0fff'0fffU;
+      return;
+    case 0x28:
+      if (!enabled) asq_ = low(asq_, value & 0xffff'f000U);
+      return;
+    case 0x2c:
+      if (!enabled) asq_ = high(asq_, value);
+      return;
+    case 0x30:
+      if (!enabled) acq_ = low(acq_, value & 0xffff'f000U);
+      return;
+    case 0x34:
+      if (!enabled) acq_ = high(acq_, value);
+      return;
     default: ++stats_.ignored_writes; return;
   }
 }
@@ -175,12 +185,8 @@ void ControllerModel::reset(Time now) {
   shut_down_ = false;
   ++shutdowns_;
   abandon_all(now);
-  for (SubmissionQueue& sq : sqs_) {
-    sq = SubmissionQueue{};
-  }
-  for (CompletionQueue& cq : cqs_) {
-    cq = CompletionQueue{};
-  }
+  for (SubmissionQueue& sq : sqs_) { sq = SubmissionQueue{}; }
+  for (CompletionQueue& cq : cqs_) { cq = CompletionQueue{}; }
   std::fill(ready_.begin(), ready_.end(), 0U);
   intms_ = 0;
   drained(now);

@@ -186,8 +186,8 @@ class ControllerModel {
   std::uint32_t aqa_ = 0;
   std::uint64_t asq_ = 0;
   std::uint64_t acq_ = 0;
-  std::uint64_t epoch_ = 0;      // enables and resets so far
-  bool running_ = false;         // enabled, ready, not shut down, no fatal error
+  std::uint64_t epoch_ = 0;  // enables and resets so far
+  bool running_ = false;     // enabled, ready, not shut down, no fatal error
   bool resetting_ = false;
   std::uint64_t shutdowns_ = 0;  // an answer to an older one is ignored
   bool shut_down_ = false;       // CC.SHN was set: nothing more is fetched
@@ -200,7 +200,7 @@ class ControllerModel {
   std::uint32_t last_served_ = 0;
   std::uint32_t fetches_ = 0;
   std::uint32_t reserved_ = 0;  // contexts for entries being fetched
-  std::uint32_t posting_ = 0;  // completion entries on their way
+  std::uint32_t posting_ = 0;   // completion entries on their way
   bool arbiter_awake_ = false;
   std::array<std::uint32_t, 2> free_contexts_{};  // I/O, admin
   std::uint32_t burst_ = 1;
@@ -229,7 +229,7 @@ class ControllerModel {
   Fifo<Command> async_requests_;
   std::uint32_t masked_events_ = 0;  // by AsyncEventType
   std::vector<std::uint32_t> pending_events_;
-  std::vector<ErrorEntry> errors_;   // ring, newest at error_count_ - 1
+  std::vector<ErrorEntry> errors_;  // ring, newest at error_count_ - 1
   std::uint64_t error_count_ = 0;
   std::array<std::uint32_t, 16> features_{};
   bool queues_negotiable_ = true;

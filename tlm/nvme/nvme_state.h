@@ -113,15 +113,15 @@ struct Command {
   bool io = false;         ///< a user's read or write: its data is bulk
   Direction direction = Direction::none;
   bool prps_ready = false;
-  bool finished = false;      ///< nothing is under way any more, a completion is due
-  bool ended = false;         ///< its completion entry has left
+  bool finished = false;  ///< nothing is under way any more, a completion is due
+  bool ended = false;     ///< its completion entry has left
   Status status = Status::success;
-  std::uint32_t result = 0;   ///< completion dword 0
+  std::uint32_t result = 0;  ///< completion dword 0
   std::uint32_t pending = 0;
 
-  std::uint64_t begin = 0;    ///< first byte on the drive
-  std::uint64_t length = 0;   ///< bytes moved
-  std::uint64_t asked = 0;    ///< write: bytes asked of the host so far
+  std::uint64_t begin = 0;          ///< first byte on the drive
+  std::uint64_t length = 0;         ///< bytes moved
+  std::uint64_t asked = 0;          ///< write: bytes asked of the host so far
   std::vector<unsigned char> data;  ///< of admin commands and ranges
   std::vector<Segment> segments;
   std::uint64_t described = 0;      ///< bytes that `segments` cover
@@ -145,7 +145,7 @@ struct Chunk {
   std::uint64_t offset = 0;  ///< in the command's data
   std::uint32_t pieces = 0;  ///< DMA requests not yet done, plus one while they are being sent
   bool failed = false;
-  bool accepted = false;     ///< write: taken by the FTL, its staging is free
+  bool accepted = false;  ///< write: taken by the FTL, its staging is free
   Time ready{};
   unsigned char* buffer = nullptr;
   bool own_buffer = false;
@@ -172,8 +172,8 @@ struct SubmissionQueue {
   std::uint32_t size = 0;
   std::uint32_t head = 0;
   std::uint32_t tail = 0;
-  std::uint32_t inside = 0;         ///< commands fetched and not yet completed
-  std::vector<Time> rung;           ///< by slot: when its doorbell arrived
+  std::uint32_t inside = 0;  ///< commands fetched and not yet completed
+  std::vector<Time> rung;    ///< by slot: when its doorbell arrived
   Command* delete_command = nullptr;
 };
 
@@ -187,7 +187,7 @@ struct CompletionQueue {
   std::uint32_t head = 0;
   std::uint32_t tail = 0;
   std::uint32_t submission_queues = 0;
-  Fifo<Command> backlog;            ///< completions that found it full
+  Fifo<Command> backlog;  ///< completions that found it full
   bool full() const { return (tail + 1 == size ? 0 : tail + 1) == head; }
 };
 

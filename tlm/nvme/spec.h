@@ -15,7 +15,7 @@ static_assert(std::endian::native == std::endian::little, "wire structures are w
 // ---- controller registers, §3.1.3 (byte offsets in BAR0) ----
 
 enum class Register : std::uint32_t {
-  cap = 0x00,     ///< 8 bytes
+  cap = 0x00,  ///< 8 bytes
   vs = 0x08,
   intms = 0x0c,
   intmc = 0x10,
@@ -23,8 +23,8 @@ enum class Register : std::uint32_t {
   csts = 0x1c,
   nssr = 0x20,
   aqa = 0x24,
-  asq = 0x28,     ///< 8 bytes
-  acq = 0x30,     ///< 8 bytes
+  asq = 0x28,  ///< 8 bytes
+  acq = 0x30,  ///< 8 bytes
   cmbloc = 0x38,
   cmbsz = 0x3c,
   bpinfo = 0x40,
@@ -40,12 +40,12 @@ constexpr std::uint64_t cq_head_doorbell(std::uint32_t qid, unsigned dstrd = 0) 
 /// CAP, §3.1.3.1.
 struct Cap {
   std::uint64_t raw = 0;
-  constexpr std::uint32_t mqes() const { return static_cast<std::uint32_t>(raw & 0xffffU); }          ///< 0-based
+  constexpr std::uint32_t mqes() const { return static_cast<std::uint32_t>(raw & 0xffffU); }  ///< 0-based
   constexpr bool cqr() const { return ((raw >> 16U) & 1U) != 0; }
-  constexpr std::uint32_t to() const { return static_cast<std::uint32_t>((raw >> 24U) & 0xffU); }     ///< in 500 ms
-  constexpr unsigned dstrd() const { return static_cast<unsigned>((raw >> 32U) & 0xfU); }             ///< stride 4 << dstrd
-  constexpr std::uint32_t css() const { return static_cast<std::uint32_t>((raw >> 37U) & 0xffU); }    ///< bit 0: NVM command set
-  constexpr unsigned mpsmin() const { return static_cast<unsigned>((raw >> 48U) & 0xfU); }            ///< page 4 KiB << mpsmin
+  constexpr std::uint32_t to() const { return static_cast<std::uint32_t>((raw >> 24U) & 0xffU); }   ///< in 500 ms
+  constexpr unsigned dstrd() const { return static_cast<unsigned>((raw >> 32U) & 0xfU); }           ///< stride 4 << dstrd
+  constexpr std::uint32_t css() const { return static_cast<std::uint32_t>((raw >> 37U) & 0xffU); }  ///< bit 0: NVM command set
+  constexpr unsigned mpsmin() const { return static_cast<unsigned>((raw >> 48U) & 0xfU); }          ///< page 4 KiB << mpsmin
   constexpr unsigned mpsmax() const { return static_cast<unsigned>((raw >> 52U) & 0xfU); }
   /// Contiguous queues required, NVM command set, ready with media (CRMS.CRWMS).
   static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax) {

@@ -14,7 +14,7 @@ struct ErrorEntry {
   std::uint64_t error_count;  ///< 0: the entry is not valid
   std::uint16_t sqid;
   std::uint16_t cid;
-  std::uint16_t status;       ///< as in the CQE: code in bits 15:1
+  std::uint16_t status;  ///< as in the CQE: code in bits 15:1
   std::uint16_t parameter_location;
   std::uint64_t lba;
   std::uint32_t nsid;

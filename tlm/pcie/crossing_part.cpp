@@ -10,11 +10,15 @@
 namespace flashpath::pcie {
 
 Crossing::Side::Side(Crossing& c, Agenda& agenda, const char* in_name, const char* out_name, bool is_host)
-    : crossing{c}, host{is_host}, in{in_name, agenda, SplitPort::Arrived::to<&Side::arrived>(this)},
+    : crossing{c},
+      host{is_host},
+      in{in_name, agenda, SplitPort::Arrived::to<&Side::arrived>(this)},
       out{out_name, agenda, InitiatorPort::Event::to<&Side::responded>(this), InitiatorPort::Event::to<&Side::accepted>(this)} {}
 
 Crossing::Crossing(Environment& environment, stats::Group& stats, const Config& config, const Shape& shape)
-    : link{config, shape.extra, shape.tags, environment.agenda, stats}, agenda_{environment.agenda}, shape_{shape},
+    : link{config, shape.extra, shape.tags, environment.agenda, stats},
+      agenda_{environment.agenda},
+      shape_{shape},
       host_{*this, environment.agenda, "from_host", "to_host", true},
       refused_{stats, "refused", stats::Unit::count, "malformed accesses answered at once"},
       posted_errors_{stats, "posted_errors", stats::Unit::count, "posted writes that failed further on"},

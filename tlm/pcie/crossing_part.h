@@ -30,10 +30,10 @@ class Crossing {
  public:
   struct Shape {
     std::uint32_t devices = 1;
-    bool decode = false;       ///< a switch: to_device by BAR
-    Duration extra{};          ///< added to the latency of the link
-    std::uint32_t tags = 0;    ///< 0: not limited here
-    bool name_drive = false;   ///< stamp transfers from the device with Master::drive and `drive`
+    bool decode = false;      ///< a switch: to_device by BAR
+    Duration extra{};         ///< added to the latency of the link
+    std::uint32_t tags = 0;   ///< 0: not limited here
+    bool name_drive = false;  ///< stamp transfers from the device with Master::drive and `drive`
     std::uint16_t drive = 0;
   };
   /// To be built inside a module's constructor: its sockets belong to that module.

@@ -9,9 +9,13 @@ constexpr std::size_t index_of(Kind k) { return static_cast<std::size_t>(k); }
 }  // namespace
 
 Direction::Direction(const char* name, const Config& c, Duration extra, Agenda& agenda, stats::Group& parent)
-    : agenda_{agenda}, wire_{c}, latency_{wire_.latency() + extra}, round_trip_{static_cast<std::uint64_t>(c.credit_round_trip.count())},
+    : agenda_{agenda},
+      wire_{c},
+      latency_{wire_.latency() + extra},
+      round_trip_{static_cast<std::uint64_t>(c.credit_round_trip.count())},
       credits_{{c.posted_data.count, c.posted_headers}, {0, c.non_posted_headers}, {c.completion_data.count, 0}},
-      flit_{c.flit()}, group_{name, parent} {}
+      flit_{c.flit()},
+      group_{name, parent} {}
 
 void Direction::offer(Burst& b, Time now) {
   measure(b);
@@ -32,9 +36,18 @@ void Direction::offer(Burst& b, Time now) {
 void Direction::measure(Burst& b) const {
   Duration one{};
   switch (b.kind) {
-    case Kind::posted: b.load = wire_.write(b.address, b.size); one = wire_.full_write(); break;
-    case Kind::non_posted: b.load = wire_.read(b.address, b.size); one = wire_.one_request(); break;
-    case Kind::completion: b.load = wire_.completion(b.address, b.size); one = wire_.full_completion(); break;
+    case Kind::posted:
+      b.load = wire_.write(b.address, b.size);
+      one = wire_.full_write();
+      break;
+    case Kind::non_posted:
+      b.load = wire_.read(b.address, b.size);
+      one = wire_.one_request();
+      break;
+    case Kind::completion:
+      b.load = wire_.completion(b.address, b.size);
+      one = wire_.full_completion();
+      break;
   }
   b.wire = wire_.time(b.load.wire);
   b.piece = std::min(one, b.wire);
@@ -187,8 +200,12 @@ Time Tags::enough(std::uint32_t n) const {
 }
 
 Link::Link(const Config& config, Duration extra, std::uint32_t tags, Agenda& agenda, stats::Group& parent)
-    : up{"up", config, extra, agenda, parent}, down{"down", config, extra, agenda, parent}, agenda_{agenda},
-      tags_{tags}, limited_{tags != 0}, group_{"tags", parent} {}
+    : up{"up", config, extra, agenda, parent},
+      down{"down", config, extra, agenda, parent},
+      agenda_{agenda},
+      tags_{tags},
+      limited_{tags != 0},
+      group_{"tags", parent} {}
 
 void Link::connect(const Direction::Events& up_events, const Direction::Events& down_events) {
   up.connect(up_events);

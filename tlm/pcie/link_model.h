@@ -41,17 +41,17 @@ enum class Kind : std::uint8_t { posted, non_posted, completion };
 struct Burst {
   Kind kind = Kind::posted;
   std::uint64_t address = 0;
-  Bytes size;             ///< of the data; for a read request, of the data asked for
-  Stream in{};            ///< when the data is there
+  Bytes size;   ///< of the data; for a read request, of the data asked for
+  Stream in{};  ///< when the data is there
   // Filled in by the model.
   Time offered{}, start{}, sent{};
-  Stream out{};           ///< at the other end
+  Stream out{};  ///< at the other end
   Load load{};
-  Duration wire{};        ///< time of all its TLPs
-  Duration piece{};       ///< time of one
+  Duration wire{};   ///< time of all its TLPs
+  Duration piece{};  ///< time of one
   std::uint32_t tags = 0;
   std::uint32_t requests = 0;
-  Time asked{};           ///< a completion: when the first request started
+  Time asked{};  ///< a completion: when the first request started
   Burst* next = nullptr;
 };
 
@@ -130,7 +130,7 @@ class Direction {
   Events events_;
   Server server_;
   BurstQueue queue_;
-  Held held_[2];  // posted, non-posted
+  Held held_[2];          // posted, non-posted
   Time pump_at_ = never;  // an event that will look at the queue
   Time blocked_since_ = never;
   Duration trimmed_{};

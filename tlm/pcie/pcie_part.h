@@ -14,9 +14,9 @@ namespace flashpath::pcie {
 class LinkPart : public Part {
  public:
   using Part::Part;
-  virtual tlm::tlm_target_socket<>& from_device() = 0;   ///< DMA: WRITE is a posted burst, READ a non-posted one
+  virtual tlm::tlm_target_socket<>& from_device() = 0;  ///< DMA: WRITE is a posted burst, READ a non-posted one
   virtual tlm::tlm_initiator_socket<>& to_host() = 0;
-  virtual tlm::tlm_target_socket<>& from_host() = 0;     ///< MMIO
+  virtual tlm::tlm_target_socket<>& from_host() = 0;  ///< MMIO
   virtual tlm::tlm_initiator_socket<>& to_device() = 0;
 };
 

@@ -26,7 +26,7 @@ struct Load {
   Bytes wire;  ///< payload and headers
 };
 
-inline constexpr Bytes page = 4_KiB;       ///< no request crosses a multiple of it
+inline constexpr Bytes page = 4_KiB;  ///< no request crosses a multiple of it
 inline constexpr Bytes flit_bytes = 256_B;
 inline constexpr Bytes flit_tlp_bytes = 236_B;
 
@@ -42,7 +42,10 @@ class Wire {
       : write_header_{c.flit() ? c.flit_write_header : c.write_header},
         read_header_{c.flit() ? c.flit_read_header : c.read_header},
         completion_header_{c.flit() ? c.flit_completion_header : c.completion_header},
-        mps_{c.mps}, mrrs_{c.mrrs}, rcb_{c.rcb}, run_{std::min({c.mps, c.completion_run})} {
+        mps_{c.mps},
+        mrrs_{c.mrrs},
+        rcb_{c.rcb},
+        run_{std::min({c.mps, c.completion_run})} {
     const std::uint64_t coded = c.generation <= 2 ? 10 : c.flit() ? flit_bytes.count : 130;
     const std::uint64_t useful = c.generation <= 2 ? 8 : c.flit() ? flit_tlp_bytes.count : 128;
     const std::uint64_t lost = c.flit() ? c.flit_overhead : c.overhead;

@@ -8,12 +8,18 @@ void add_model_parts(Catalog& c) {
   c.cores["model"] = [](const char* n, Environment& e, const cores::Config& k) { return std::make_unique<cores::Cores>(n, e, k); };
   c.bus["model"] = [](const char* n, Environment& e, const bus::Config& k) { return std::make_unique<bus::ModelBus>(n, e, k); };
   c.dram["model"] = [](const char* n, Environment& e, const dram::Config& k) { return std::make_unique<dram::ModelDram>(n, e, k); };
-  c.crypto["model"] = [](const char* n, Environment& e, const crypto::Config& k, std::size_t links) { return std::make_unique<crypto::ModelEngine>(n, e, k, links); };
-  c.pcie["model"] = [](const char* n, Environment& e, const pcie::Config& k, std::uint16_t drive) { return std::make_unique<pcie::ModelLinkPart>(n, e, k, drive); };
+  c.crypto["model"] = [](const char* n, Environment& e, const crypto::Config& k, std::size_t links) {
+    return std::make_unique<crypto::ModelEngine>(n, e, k, links);
+  };
+  c.pcie["model"] = [](const char* n, Environment& e, const pcie::Config& k, std::uint16_t drive) {
+    return std::make_unique<pcie::ModelLinkPart>(n, e, k, drive);
+  };
   c.nvme["model"] = [](const char* n, Environment& e, const nvme::Config& k, Bytes capacity, std::uint16_t drive) {
     return std::make_unique<nvme::ModelController>(n, e, k, capacity, drive);
   };
-  c.ftl["model"] = [](const char* n, Environment& e, const ftl::Config& k, ftl::Geometry g) { return std::make_unique<ftl::ModelFtl>(n, e, k, g); };
+  c.ftl["model"] = [](const char* n, Environment& e, const ftl::Config& k, ftl::Geometry g) {
+    return std::make_unique<ftl::ModelFtl>(n, e, k, g);
+  };
   c.nand["model"] = [](const char* n, Environment& e, const nand::Config& k) { return std::make_unique<nand::ModelArray>(n, e, k); };
 }
 

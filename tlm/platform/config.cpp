@@ -30,7 +30,8 @@ void read_chain(Settings& settings, std::string_view text, const std::string& fi
   if (own.base) {
     const auto below = embedded(own.base->text);
     if (depth > 8) errors.add(own.base->where + ": base = \"" + own.base->text + "\": presets are based on each other in a circle");
-    else if (!below) errors.add(own.base->where + ": base = \"" + own.base->text + "\": no such preset; this build has: " + known_presets());
+    else if (!below)
+      errors.add(own.base->where + ": base = \"" + own.base->text + "\": no such preset; this build has: " + known_presets());
     else read_chain(settings, *below, own.base->text + ".toml", errors, depth + 1);
   }
   for (auto& [path, given] : own.values) settings.values[path] = given;
@@ -48,8 +49,8 @@ bool read_file(const std::string& path, std::string& text) {
 struct PartChoice {
   std::string part = "model";
   static constexpr auto schema() {
-    return std::tuple{Field{"part", &PartChoice::part, "fidelity behind this block's sockets: the name of a part in the catalog", Known::assumed,
-                            "the model; RTL and shadow parts join through the catalog"}};
+    return std::tuple{Field{"part", &PartChoice::part, "fidelity behind this block's sockets: the name of a part in the catalog",
+                            Known::assumed, "the model; RTL and shadow parts join through the catalog"}};
   }
 };
 
@@ -57,18 +58,20 @@ struct PartChoice {
 void check_platform(const Config& c, UserErrors& errors) {
   const auto bad = [&](const std::string& text) { errors.add("platform: " + text); };
   if (c.nvme.mdts < c.firmware.frame) {
-    bad("firmware.frame = " + print(c.firmware.frame) + " is larger than the largest command a drive takes (nvme.mdts = " + print(c.nvme.mdts) +
-        "); lower firmware.frame or raise nvme.mdts");
+    bad("firmware.frame = " + print(c.firmware.frame) + " is larger than the largest command a drive takes (nvme.mdts = " +
+        print(c.nvme.mdts) + "); lower firmware.frame or raise nvme.mdts");
   }
   if (c.firmware.encrypt && c.crypto.frame_size != c.firmware.frame) {
     bad("crypto.frame_size = " + print(c.crypto.frame_size) + " differs from firmware.frame = " + print(c.firmware.frame) +
         "; the engine finds its keys by frame: make them equal");
   }
   if (c.firmware.encrypt && c.crypto.frames < c.firmware.frames) {
-    bad("crypto.frames = " + print(c.crypto.frames) + " is less than firmware.frames = " + print(c.firmware.frames) + "; every staging frame needs an entry");
+    bad("crypto.frames = " + print(c.crypto.frames) + " is less than firmware.frames = " + print(c.firmware.frames) +
+        "; every staging frame needs an entry");
   }
   if (c.firmware.cores > c.cores.count) {
-    bad("firmware.cores = " + print(c.firmware.cores) + " serve, but cores.count = " + print(c.cores.count) + "; lower one or raise the other");
+    bad("firmware.cores = " + print(c.firmware.cores) + " serve, but cores.count = " + print(c.cores.count) +
+        "; lower one or raise the other");
   }
   if (c.firmware.cores > c.nvme.max_queues) {
     bad("firmware.cores = " + print(c.firmware.cores) + " need a queue pair each, but nvme.max_queues = " + print(c.nvme.max_queues));
@@ -82,8 +85,13 @@ void check_platform(const Config& c, UserErrors& errors) {
 }  // namespace
 
 ftl::Geometry geometry_of(const nand::Config& c) {
-  return {.channels = c.channels, .dies = c.channels * c.dies_per_channel, .planes = c.planes, .blocks_per_plane = c.blocks_per_plane,
-          .wordlines_per_block = c.wordlines_per_block, .bits_per_cell = c.bits_per_cell, .page = c.page};
+  return {.channels = c.channels,
+          .dies = c.channels * c.dies_per_channel,
+          .planes = c.planes,
+          .blocks_per_plane = c.blocks_per_plane,
+          .wordlines_per_block = c.wordlines_per_block,
+          .bits_per_cell = c.bits_per_cell,
+          .page = c.page};
 }
 
 std::vector<std::string> presets() {

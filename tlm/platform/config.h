@@ -32,23 +32,27 @@ struct General {
   static constexpr auto schema() {
     using C = General;
     return std::tuple{
-        Field{"drives", &C::drives, "NVMe drives behind the DPU", Known::assumed, "one drive unless the platform says otherwise", Range{1U, 64U}},
-        Field{"pcie_switch", &C::pcie_switch, "a PCIe switch with one uplink between the DPU and the drives (else a root port per drive)", Known::assumed,
-              "48 lanes on the NIC die allow either"},
+        Field{"drives", &C::drives, "NVMe drives behind the DPU", Known::assumed, "one drive unless the platform says otherwise",
+              Range{1U, 64U}},
+        Field{"pcie_switch", &C::pcie_switch, "a PCIe switch with one uplink between the DPU and the drives (else a root port per drive)",
+              Known::assumed, "48 lanes on the NIC die allow either"},
         Field{"data", &C::data, "data mode: real bytes travel from the host to the NAND cells and back, and are verified", Known::assumed,
               "off: timing mode, no bytes move"},
         Field{"seed", &C::seed, "seed of every random stream", Known::assumed, "any number; the same seed gives the same bytes out"},
-        Field{"run_ahead", &C::run_ahead, "how far the platform's agenda may run ahead of SystemC's clock; changes the cost of a run, never its result",
-              Known::assumed, "measured: no gain beyond", Range{Duration{0}, Duration{std::chrono::seconds{1}}}},
-        Field{"watchdog", &C::watchdog, "simulated time without any completion, with work in flight, after which the run is called stalled", Known::assumed,
-              "far above any drive's worst latency", Range{Duration{std::chrono::milliseconds{10}}, Duration{std::chrono::hours{1}}}},
+        Field{"run_ahead", &C::run_ahead,
+              "how far the platform's agenda may run ahead of SystemC's clock; changes the cost of a run, never its result", Known::assumed,
+              "measured: no gain beyond", Range{Duration{0}, Duration{std::chrono::seconds{1}}}},
+        Field{"watchdog", &C::watchdog, "simulated time without any completion, with work in flight, after which the run is called stalled",
+              Known::assumed, "far above any drive's worst latency",
+              Range{Duration{std::chrono::milliseconds{10}}, Duration{std::chrono::hours{1}}}},
     };
   }
 };
 
 /// Which fidelity stands behind each block's sockets: the name of a part in the catalog.
 struct Parts {
-  std::string fabric = "model", cores = "model", bus = "model", dram = "model", crypto = "model", pcie = "model", nvme = "model", ftl = "model", nand = "model";
+  std::string fabric = "model", cores = "model", bus = "model", dram = "model", crypto = "model", pcie = "model", nvme = "model",
+              ftl = "model", nand = "model";
 };
 
 struct Config {

@@ -34,7 +34,9 @@ void Drive::connect(const Config& config, const Wire& wire) {
 }
 
 Platform::Platform(const Config& config, const Catalog& catalog, Wire wire)
-    : config_{config}, environment_{agenda_, config.general.seed, config.general.data}, driver_{"agenda", agenda_, config.general.run_ahead} {
+    : config_{config},
+      environment_{agenda_, config.general.seed, config.general.data},
+      driver_{"agenda", agenda_, config.general.run_ahead} {
   UserErrors errors;
   check_parts(catalog, config_.parts, errors);
   errors.raise_if_any();
@@ -48,16 +50,19 @@ Platform::Platform(const Config& config, const Catalog& catalog, Wire wire)
   crypto_ = catalog.crypto.at(p.crypto)("crypto", environment_, config_.crypto, has_switch ? 1 : n);
   parts_ = {fabric_.get(), cores_.get(), bus_.get(), dram_.get(), crypto_.get()};
   if (has_switch) {
-    switch_ = std::make_unique<pcie::ModelSwitchPart>("switch", environment_, config_.pcie_switch, config_.uplink, static_cast<std::uint32_t>(n));
+    switch_ =
+        std::make_unique<pcie::ModelSwitchPart>("switch", environment_, config_.pcie_switch, config_.uplink, static_cast<std::uint32_t>(n));
     parts_.push_back(switch_.get());
   }
   for (std::size_t i = 0; i < n; ++i) {
-    drives_.push_back(std::make_unique<Drive>(("drive" + std::to_string(i)).c_str(), environment_, catalog, config_, static_cast<std::uint16_t>(i)));
+    drives_.push_back(
+        std::make_unique<Drive>(("drive" + std::to_string(i)).c_str(), environment_, catalog, config_, static_cast<std::uint16_t>(i)));
     Drive& d = *drives_.back();
     parts_.insert(parts_.end(), {d.link.get(), d.nvme.get(), d.ftl.get(), d.nand.get()});
   }
-  firmware_ = std::make_unique<firmware::Firmware>("firmware", environment_, config_.firmware, cores_->model(), static_cast<std::uint32_t>(n),
-                                                   config_.general.data ? &dram_->memory() : nullptr, &fabric_->journeys());
+  firmware_ =
+      std::make_unique<firmware::Firmware>("firmware", environment_, config_.firmware, cores_->model(), static_cast<std::uint32_t>(n),
+                                           config_.general.data ? &dram_->memory() : nullptr, &fabric_->journeys());
   parts_.push_back(firmware_.get());
   for (auto& d : drives_) d->firmware = firmware_.get();
   connect(wire);

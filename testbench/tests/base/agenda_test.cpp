@@ -49,7 +49,8 @@ TEST(Agenda, FarEventsCrossTheHorizonInOrder) {
   Agenda agenda;
   Log log;
   const std::uint64_t horizon = std::uint64_t{4096} << 17U;
-  const std::vector<std::uint64_t> times{horizon * 1'000'000, horizon + 1, horizon, horizon - 1, 1, horizon * 2, horizon * 2 - 1, horizon + 1, horizon * 3};
+  const std::vector<std::uint64_t> times{horizon * 1'000'000, horizon + 1,     horizon,     horizon - 1, 1,
+                                         horizon * 2,         horizon * 2 - 1, horizon + 1, horizon * 3};
   for (std::size_t i = 0; i < times.size(); ++i) agenda.post(at(times[i]), Log::note, &log, i);
   agenda.run();
   EXPECT_EQ(log.args(), (Args{4, 3, 2, 1, 7, 6, 5, 8, 0}));
@@ -129,9 +130,7 @@ class Stress {
     left_ = posts;
     while (left_ != 0 || !agenda_.empty()) {
       if (left_ != 0 && (agenda_.empty() || random_.below(4) == 0)) post(agenda_.now());
-      if (random_.below(8) == 0) {
-        ASSERT_EQ(agenda_.next(), reference_.empty() ? never : std::get<0>(reference_.begin()->first));
-      }
+      if (random_.below(8) == 0) { ASSERT_EQ(agenda_.next(), reference_.empty() ? never : std::get<0>(reference_.begin()->first)); }
       if (random_.below(16) == 0) agenda_.run_until(agenda_.now() + Duration{static_cast<std::int64_t>(distance())});
       else if (!agenda_.empty()) agenda_.step();
       ASSERT_EQ(agenda_.size(), reference_.size());

@@ -133,7 +133,8 @@ TEST(Config, EachWrongTypeSaysWhatIsMeant) {
 }
 
 TEST(Config, RangeEdgesAreInsideAndOneStepBeyondIsNot) {
-  for (const char* ok : {"t_r=1us", "t_r=10ms", "channels=1", "channels=64", "page=4KiB", "page=64KiB", "spare=0", "spare=0.5", "rate=8GB/s", "clock=4GHz"}) {
+  for (const char* ok : {"t_r=1us", "t_r=10ms", "channels=1", "channels=64", "page=4KiB", "page=64KiB", "spare=0", "spare=0.5",
+                         "rate=8GB/s", "clock=4GHz"}) {
     EXPECT_EQ(errors_of("", {std::string{"nand."} + ok}), Lines{}) << ok;
   }
   EXPECT_EQ(errors_of("[nand]\nchannels = 0"), Lines{"a.toml:2: nand.channels = 0: must be between 1 and 64"});
@@ -146,12 +147,11 @@ TEST(Config, RangeEdgesAreInsideAndOneStepBeyondIsNot) {
 
 TEST(Config, AllMistakesAtOnceAndDefaultsStay) {
   const Result r = resolve("[nand]\nt_r = \"45\"\nchannels = 0\nchanels = 3\n[nadn]\nx = 1\n", {"nand.order=lifo", "nonsense"});
-  EXPECT_EQ(r.errors.list, (Lines{"--set nonsense: not an assignment; write path=value, e.g. --set nand.channels=32",
-                                  R"(a.toml:2: nand.t_r = "45": not a duration, e.g. "45us")",
-                                  "a.toml:3: nand.channels = 0: must be between 1 and 64",
-                                  R"(--set: nand.order = lifo: not one of "fifo", "reads_first")",
-                                  "a.toml:6: nadn.x: no such parameter",
-                                  R"(a.toml:4: nand.chanels: no such parameter; did you mean "nand.channels"?)"}));
+  EXPECT_EQ(r.errors.list,
+            (Lines{"--set nonsense: not an assignment; write path=value, e.g. --set nand.channels=32",
+                   R"(a.toml:2: nand.t_r = "45": not a duration, e.g. "45us")", "a.toml:3: nand.channels = 0: must be between 1 and 64",
+                   R"(--set: nand.order = lifo: not one of "fifo", "reads_first")", "a.toml:6: nadn.x: no such parameter",
+                   R"(a.toml:4: nand.chanels: no such parameter; did you mean "nand.channels"?)"}));
   EXPECT_EQ(r.nand.t_r, 45us);
   EXPECT_EQ(r.nand.channels, 16U);
   EXPECT_EQ(r.parameters[0].known, Known::datasheet);
@@ -187,10 +187,13 @@ TEST(Config, SourcesAreKeptAndTheLastWordWins) {
 }
 
 TEST(Config, DoubtfulToml) {
-  EXPECT_EQ(errors_of("[nand]\nt_r = [\"45us\"]"), Lines{"a.toml:2: nand.t_r: a list, where one value is meant; lists and [[tables]] are not used"});
-  EXPECT_EQ(errors_of("[[nand]]\nt_r = \"45us\""), Lines{"a.toml:1: nand: a list, where one value is meant; lists and [[tables]] are not used"});
+  EXPECT_EQ(errors_of("[nand]\nt_r = [\"45us\"]"),
+            Lines{"a.toml:2: nand.t_r: a list, where one value is meant; lists and [[tables]] are not used"});
+  EXPECT_EQ(errors_of("[[nand]]\nt_r = \"45us\""),
+            Lines{"a.toml:1: nand: a list, where one value is meant; lists and [[tables]] are not used"});
   EXPECT_EQ(errors_of("base = 3"), Lines{"a.toml:1: base: not the name of a preset; write base = \"name\""});
-  EXPECT_EQ(errors_of("nand.t_r = { value = \"45us\", knwon = \"spec\" }"), Lines{"a.toml:1: nand.t_r: knwon: not one of value, known, source"});
+  EXPECT_EQ(errors_of("nand.t_r = { value = \"45us\", knwon = \"spec\" }"),
+            Lines{"a.toml:1: nand.t_r: knwon: not one of value, known, source"});
   EXPECT_EQ(errors_of("nand.t_r = { value = \"45us\", known = \"guess\" }"),
             Lines{R"(a.toml:1: nand.t_r: known = "guess": not one of "spec", "datasheet", "measured", "assumed")"});
   EXPECT_EQ(errors_of("nand.t_r = { value = \"45us\", known = \"user\" }").size(), 1U);
@@ -208,8 +211,8 @@ TEST(Config, DoubtfulToml) {
 }
 
 TEST(Config, SetDecidesTheKindOfABareWord) {
-  const Result r = resolve("", {"nand.cache=false", "nand.part=45", "nand.spare=1e-1", "nand.t_r='2us'", " nand.seed = 18446744073709551615 ",
-                                "nand.order=\"reads_first\""});
+  const Result r = resolve("", {"nand.cache=false", "nand.part=45", "nand.spare=1e-1", "nand.t_r='2us'",
+                                " nand.seed = 18446744073709551615 ", "nand.order=\"reads_first\""});
   EXPECT_EQ(r.errors.list, Lines{});
   EXPECT_FALSE(r.nand.cache);
   EXPECT_EQ(r.nand.part, "45");
@@ -218,7 +221,8 @@ TEST(Config, SetDecidesTheKindOfABareWord) {
   EXPECT_EQ(r.nand.seed, std::numeric_limits<std::uint64_t>::max());
   EXPECT_EQ(r.nand.order, Order::reads_first);
   EXPECT_EQ(errors_of("", {"=3"}), Lines{"--set =3: not an assignment; write path=value, e.g. --set nand.channels=32"});
-  EXPECT_EQ(errors_of("", {"nand.channels=\"8\""}), Lines{R"(--set: nand.channels = "8": not a whole number from 0 to 4294967295, e.g. 16)"});
+  EXPECT_EQ(errors_of("", {"nand.channels=\"8\""}),
+            Lines{R"(--set: nand.channels = "8": not a whole number from 0 to 4294967295, e.g. 16)"});
 }
 
 TEST(Config, FractionsAreExactOrRefused) {
@@ -239,7 +243,8 @@ TEST(Config, FractionsAreExactOrRefused) {
   EXPECT_EQ(parsed<Bytes>("0.3KiB"), std::nullopt);
   EXPECT_EQ(parsed<Bytes>("3.84TB"), Bytes{3'840'000'000'000});
   EXPECT_EQ(parsed<Hertz>("1.7GHz"), 1700_MHz);
-  for (const char* bad : {"", "us", "-1us", "+1us", "1 us", " 1us", "1us ", ".5us", "1.us", "1..5us", "1.2.3us", "1e3us", "0x1us", "1US", "1"}) {
+  for (const char* bad :
+       {"", "us", "-1us", "+1us", "1 us", " 1us", "1us ", ".5us", "1.us", "1..5us", "1.2.3us", "1e3us", "0x1us", "1US", "1"}) {
     EXPECT_EQ(parsed<Duration>(bad), std::nullopt) << bad;
   }
   for (const char* bad : {"1K", "1KB", "1k", "1Kb", "1GB/s", "1b"}) EXPECT_EQ(parsed<Bytes>(bad), std::nullopt) << bad;

@@ -16,9 +16,12 @@ constexpr std::array<std::uint64_t, 4> first(std::uint64_t seed, std::string_vie
   return {random.next(), random.next(), random.next(), random.next()};
 }
 
-static_assert(first(0, "") == std::array<std::uint64_t, 4>{0x5b21f68ffa77f14cU, 0xacf0460c6cc09c67U, 0x1e3a31b219d0d222U, 0xe6d5efe738142816U});
-static_assert(first(1, "drive.die0") == std::array<std::uint64_t, 4>{0xcf4f9cfcb7009d24U, 0x484de0a52c230eb6U, 0x71946b143746fadfU, 0x7251e97e72bc3577U});
-static_assert(first(1, "drive.die1") == std::array<std::uint64_t, 4>{0xa16e841f3078bb3bU, 0x427ac54db7ed5f3bU, 0x05e58679b3f38ab7U, 0xf65a11f0e836f69cU});
+static_assert(first(0, "") ==
+              std::array<std::uint64_t, 4>{0x5b21f68ffa77f14cU, 0xacf0460c6cc09c67U, 0x1e3a31b219d0d222U, 0xe6d5efe738142816U});
+static_assert(first(1, "drive.die0") ==
+              std::array<std::uint64_t, 4>{0xcf4f9cfcb7009d24U, 0x484de0a52c230eb6U, 0x71946b143746fadfU, 0x7251e97e72bc3577U});
+static_assert(first(1, "drive.die1") ==
+              std::array<std::uint64_t, 4>{0xa16e841f3078bb3bU, 0x427ac54db7ed5f3bU, 0x05e58679b3f38ab7U, 0xf65a11f0e836f69cU});
 
 static_assert(hash_text("") == 0xcbf29ce484222325U && hash_text("a") == 0xaf63dc4c8601ec8cU);  // FNV's own vectors
 

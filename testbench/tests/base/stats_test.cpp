@@ -29,7 +29,8 @@ const std::vector<Shape>& shapes() {
       {"uniform to 3 s", [](Random& r) { return static_cast<std::int64_t>(r.below(3'000'000'000'000)); }},
       {"exponential, mean 80 us", [](Random& r) { return exponential(r, 80e6); }},
       {"exponential, mean 1 s", [](Random& r) { return exponential(r, 1e12); }},
-      {"bimodal, 10 us or 5 ms", [](Random& r) { return r.below(100) < 98 ? 10'000'000 + exponential(r, 1e6) : 5'000'000'000 + exponential(r, 1e9); }},
+      {"bimodal, 10 us or 5 ms",
+       [](Random& r) { return r.below(100) < 98 ? 10'000'000 + exponential(r, 1e6) : 5'000'000'000 + exponential(r, 1e9); }},
   };
   return all;
 }

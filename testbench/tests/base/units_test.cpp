@@ -26,13 +26,21 @@ static_assert(10_KiB / 4_KiB == 2 && 10_KiB % 4_KiB == 2_KiB && 10_KiB - 4_KiB =
 
 // What must not compile.
 template <class A, class B>
-concept adds = requires(A a, B b) { a + b; };
+concept adds = requires(A a, B b) {
+  a + b;
+};
 template <class A, class B>
-concept divides = requires(A a, B b) { a / b; };
+concept divides = requires(A a, B b) {
+  a / b;
+};
 template <class A, class B>
-concept multiplies = requires(A a, B b) { a * b; };
+concept multiplies = requires(A a, B b) {
+  a* b;
+};
 template <class A, class B>
-concept compares = requires(A a, B b) { a < b; };
+concept compares = requires(A a, B b) {
+  a < b;
+};
 static_assert(adds<Time, Duration> && adds<Bytes, Bytes> && divides<Bytes, Rate> && compares<Bytes, Bytes>);
 static_assert(!adds<Time, Time> && !adds<Bytes, Duration> && !adds<Bytes, int> && !adds<Duration, int> && !adds<Rate, Rate>);
 static_assert(!divides<Bytes, Duration> && !divides<Rate, Bytes> && !divides<Bytes, Hertz> && !multiplies<Bytes, Bytes>);
@@ -102,9 +110,7 @@ TEST(Units, DivisionRoundsUpByLessThanOne) {
   }
 }
 
-TEST(Units, RangeReachesAHundredDays) {
-  EXPECT_EQ((never - Time{}) / std::chrono::hours{24}, 106);
-}
+TEST(Units, RangeReachesAHundredDays) { EXPECT_EQ((never - Time{}) / std::chrono::hours{24}, 106); }
 
 }  // namespace
 }  // namespace flashpath

@@ -34,14 +34,17 @@ TEST_F(BadLog, IdsOfWrongType) { expect_bad_line(request(20'000, 700, "[\"a\",\"
 TEST_F(BadLog, IdsNotAnArray) { expect_bad_line(request(20'000, 700, "7"), "hash_ids is an integer: expected an array"); }
 TEST_F(BadLog, NegativeId) { expect_bad_line(request(20'000, 700, "[1,-2]"), "hash_ids[1] is negative (-2)"); }
 TEST_F(BadLog, TooFewIds) { expect_bad_line(request(20'000, 2000), "hash_ids has 2 ids, but input_length 2000 needs 4"); }
-TEST_F(BadLog, MissingField) { expect_bad_line("{\"timestamp\": 20000, \"input_length\": 3, \"hash_ids\": [1]}", "output_length is missing"); }
+TEST_F(BadLog, MissingField) {
+  expect_bad_line("{\"timestamp\": 20000, \"input_length\": 3, \"hash_ids\": [1]}", "output_length is missing");
+}
 
 TEST_F(BadLog, MoreThanOnePercentEndsTheRun) {
   const std::string bad = "nonsense\n";
   std::string text = good_log(198) + bad + bad;  // 2 of 200: one per cent exactly
   EXPECT_EQ(run("hits --capacity 10 '" + file("just.jsonl", text) + "'").code, 0);
   text += bad;
-  expect_refused("hits '" + file("more.jsonl", text) + "'", {"3 of 201 lines are bad (more than 1 %)", "more.jsonl:199: not JSON", "more.jsonl:201: not JSON"});
+  expect_refused("hits '" + file("more.jsonl", text) + "'",
+                 {"3 of 201 lines are bad (more than 1 %)", "more.jsonl:199: not JSON", "more.jsonl:201: not JSON"});
 }
 
 TEST_F(BadLog, OnlyTheFirstTenAreShown) {
@@ -53,7 +56,10 @@ TEST_F(BadLog, OnlyTheFirstTenAreShown) {
 
 TEST_F(BadLog, TruncatedZstd) {
   file("log.jsonl", good_log(3000));
-  ASSERT_EQ(std::system(("cd '" + folder_.string() + "' && zstd -q log.jsonl && head -c $(( $(stat -c %s log.jsonl.zst) / 2 )) log.jsonl.zst > cut.zst").c_str()), 0);
+  ASSERT_EQ(std::system(("cd '" + folder_.string() +
+                         "' && zstd -q log.jsonl && head -c $(( $(stat -c %s log.jsonl.zst) / 2 )) log.jsonl.zst > cut.zst")
+                            .c_str()),
+            0);
   expect_refused("hits '" + in("cut.zst").string() + "'", {"the zstd stream ends in the middle: the file is cut"});
   EXPECT_EQ(run("hits --capacity 10 '" + in("log.jsonl.zst").string() + "'").code, 0);
 }
@@ -68,11 +74,24 @@ TEST_F(BadLog, EmptyBinaryFolderMissing) {
   expect_refused("hits '" + file("empty", "") + "'", {"empty: the file is empty"});
   expect_refused("replay '" + in("empty").string() + "'", {"empty: the file is empty"});
   expect_refused("hits '" + file("blank", "\n\n  \n") + "'", {"only blank lines"});
-  expect_refused("hits '" + file("binary", std::string("\x7f" "ELF\0\0\1\2", 8) + std::string(5000, '\0')) + "'", {"binary"});
+  expect_refused("hits '" +
+                     file("binary", std::string("\x7f"
+                                                "ELF\0\0\1\2",
+                                                8) +
+                                        std::string(5000, '\0')) +
+                     "'",
+                 {"binary"});
   expect_refused("hits '" + folder_.string() + "'", {"is a folder, not a log file"});
   expect_refused("hits '" + in("nowhere").string() + "'", {"No such file or directory"});
-  expect_refused("hits '" + file("text", "Dear reader,\nthis is not a log.\n") + "'", {"every line (2) is bad: not a Mooncake log", "text:1: not JSON"});
-  expect_refused("hits '" + file("old.xz", "\xfd" "7zXZ" + std::string(1, '\0') + "abc") + "'", {"xz-compressed"});
+  expect_refused("hits '" + file("text", "Dear reader,\nthis is not a log.\n") + "'",
+                 {"every line (2) is bad: not a Mooncake log", "text:1: not JSON"});
+  expect_refused("hits '" +
+                     file("old.xz",
+                          "\xfd"
+                          "7zXZ" +
+                              std::string(1, '\0') + "abc") +
+                     "'",
+                 {"xz-compressed"});
 }
 
 TEST_F(BadLog, UnreadableFile) {

@@ -8,12 +8,15 @@ namespace {
 using BadSetting = Program;
 
 TEST_F(BadSetting, UnknownNames) {
-  expect_refused("io --platform single-drvie", {"\"single-drvie\": no such preset", "did you mean \"single-drive\"?", "bf4-icms, bf4-stx, single-drive"});
-  expect_refused("replay '" + sample + "' --model llama-3.1-8c", {"serving.model = \"llama-3.1-8c\": no such model; did you mean \"llama-3.1-8b\"?", "deepseek-v3"});
+  expect_refused("io --platform single-drvie",
+                 {"\"single-drvie\": no such preset", "did you mean \"single-drive\"?", "bf4-icms, bf4-stx, single-drive"});
+  expect_refused("replay '" + sample + "' --model llama-3.1-8c",
+                 {"serving.model = \"llama-3.1-8c\": no such model; did you mean \"llama-3.1-8b\"?", "deepseek-v3"});
   expect_refused("replay '" + sample + "' --accelerator 8xh10", {"no such accelerator; did you mean", "8xh100"});
   expect_refused("replay '" + sample + "' --dtype fp3", {"known: bf16, fp8"});
   expect_refused("io --set nvme.part=rtl", {"nvme.part = \"rtl\": this build has: model"});
-  expect_refused("io --set fabric.part=x --set nand.part=y", {"fabric.part = \"x\": this build has: model", "nand.part = \"y\": this build has: model"});
+  expect_refused("io --set fabric.part=x --set nand.part=y",
+                 {"fabric.part = \"x\": this build has: model", "nand.part = \"y\": this build has: model"});
 }
 
 TEST_F(BadSetting, Keys) {
@@ -36,23 +39,30 @@ TEST_F(BadSetting, Values) {
 }
 
 TEST_F(BadSetting, PlatformsThatCannotWork) {
-  expect_refused("io --set nvme.mdts=64KiB", {"firmware.frame = 1MiB is larger than the largest command a drive takes (nvme.mdts = 64KiB)", "lower firmware.frame or raise nvme.mdts"});
+  expect_refused("io --set nvme.mdts=64KiB", {"firmware.frame = 1MiB is larger than the largest command a drive takes (nvme.mdts = 64KiB)",
+                                              "lower firmware.frame or raise nvme.mdts"});
   expect_refused("io --set nvme.mdts=2KiB", {"nvme.mdts = 2KiB: must be between 4KiB"});
   expect_refused("io --set ftl.capacity=100TB", {"ftl.capacity = 100TB: needs", "the flash has 1376"});
   expect_refused("io --set firmware.cores=65 --set cores.count=64", {"firmware.cores = 65 serve, but cores.count = 64"});
   expect_refused("replay '" + sample + "' --set firmware.frame=512KiB", {"crypto.frame_size = 1MiB differs from firmware.frame = 512KiB"});
-  expect_refused("replay '" + sample + "' --set firmware.drive_capacity=4KiB", {"drive 0: the store's part of it is smaller than one frame of 1MiB", "firmware.drive_capacity"});
+  expect_refused("replay '" + sample + "' --set firmware.drive_capacity=4KiB",
+                 {"drive 0: the store's part of it is smaller than one frame of 1MiB", "firmware.drive_capacity"});
 }
 
 TEST_F(BadSetting, SeveralAtOnceWithFileAndLine) {
-  const std::string path = file("mine.toml", "base = \"single-drive\"\n\n[nand]\nchanels = 3\nt_prog = 45\n[pcie]\nlanes = 99\n[nvme]\nmdts = \"1MB\"\n[nonsense]\na = 1\n");
-  expect_refused("io --platform '" + path + "' --set nand.planes=77", {"mine.toml:4: nand.chanels: no such parameter", "mine.toml:5: nand.t_prog = 45: not a duration",
-                                                                   "mine.toml:7: pcie.lanes = 99", "mine.toml:11: nonsense.a: no such parameter", "--set: nand.planes = 77", "mistakes; nothing was run"});
+  const std::string path =
+      file("mine.toml",
+           "base = \"single-drive\"\n\n[nand]\nchanels = 3\nt_prog = 45\n[pcie]\nlanes = 99\n[nvme]\nmdts = \"1MB\"\n[nonsense]\na = 1\n");
+  expect_refused(
+      "io --platform '" + path + "' --set nand.planes=77",
+      {"mine.toml:4: nand.chanels: no such parameter", "mine.toml:5: nand.t_prog = 45: not a duration", "mine.toml:7: pcie.lanes = 99",
+       "mine.toml:11: nonsense.a: no such parameter", "--set: nand.planes = 77", "mistakes; nothing was run"});
 }
 
 TEST_F(BadSetting, Toml) {
   expect_refused("io --platform '" + file("broken.toml", "[nand\nchannels = 3\n") + "'", {"broken.toml:1"});
-  expect_refused("io --platform '" + file("circle.toml", "base = \"nothing\"\n") + "'", {"circle.toml:1: base = \"nothing\": no such preset; this build has: bf4-icms"});
+  expect_refused("io --platform '" + file("circle.toml", "base = \"nothing\"\n") + "'",
+                 {"circle.toml:1: base = \"nothing\": no such preset; this build has: bf4-icms"});
   expect_refused("io --config '" + in("missing.toml").string() + "'", {"missing.toml: cannot be read"});
   const Ended good = run("io --number_ios 3 --platform '" + file("good.toml", "base = \"single-drive\"\n[nand]\nplanes = 6\n") + "'");
   EXPECT_EQ(good.code, 0) << good.err;
@@ -62,7 +72,8 @@ TEST_F(BadSetting, CommandLines) {
   expect_refused("", {"subcommand"});
   expect_refused("io --nope", {"--nope"});
   expect_refused("replay", {"log"});
-  expect_refused("io --rw sideways --bs 5x --runtime 3", {"--rw sideways: not one of read", "--bs 5x: not a size", "--runtime 3: not a duration", "3 mistakes"});
+  expect_refused("io --rw sideways --bs 5x --runtime 3",
+                 {"--rw sideways: not one of read", "--bs 5x: not a size", "--runtime 3: not a duration", "3 mistakes"});
   expect_refused("io --verify", {"verify needs data mode"});
   expect_refused("io --iodepth 0", {"iodepth = 0"});
   expect_refused("io --numjobs 0", {"numjobs = 0"});

@@ -52,7 +52,8 @@ TEST_F(Output, TwoRunsAgreeByteForByte) {
   };
   for (const char* name : {"a", "b"}) {
     EXPECT_EQ(run("io --rw randrw --iodepth 16 --numjobs 4 --runtime 1ms --ramp 100us" + out(std::string("io_") + name)).code, 0);
-    EXPECT_EQ(run("replay '" + sample + "' --limit 6 --set serving.g1=0B --set serving.g2=0B" + out(std::string("replay_") + name)).code, 0);
+    EXPECT_EQ(run("replay '" + sample + "' --limit 6 --set serving.g1=0B --set serving.g2=0B" + out(std::string("replay_") + name)).code,
+              0);
   }
   EXPECT_EQ(strip("io_a"), strip("io_b"));
   EXPECT_EQ(strip("replay_a"), strip("replay_b"));
@@ -63,8 +64,9 @@ TEST_F(Output, TwoRunsAgreeByteForByte) {
 TEST_F(Output, SchemaOfIo) {
   EXPECT_EQ(run("io --rw randrw --runtime 1ms" + out("o")).code, 0);
   const Json j = result("o");
-  for (const char* key : {"schema", "complete", "ending", "command", "version", "platform", "seed", "parameters", "job", "laws", "simulated_s", "read", "write", "errors",
-                          "verified_blocks", "verify_errors", "utilisation", "bottleneck", "flash", "statistics", "host"})
+  for (const char* key : {"schema",          "complete",      "ending",      "command",     "version", "platform",   "seed",
+                          "parameters",      "job",           "laws",        "simulated_s", "read",    "write",      "errors",
+                          "verified_blocks", "verify_errors", "utilisation", "bottleneck",  "flash",   "statistics", "host"})
     EXPECT_TRUE(j.contains(key)) << key;
   EXPECT_EQ(j["schema"], "flashpath.result/1");
   EXPECT_EQ(j["complete"], true);
@@ -75,8 +77,10 @@ TEST_F(Output, SchemaOfIo) {
   EXPECT_EQ(j["parameters"]["nand.channels"]["value"], "16");
   for (const auto& [name, p] : j["parameters"].items()) EXPECT_FALSE(p["source"].get<std::string>().empty()) << name;
   for (const char* d : {"read", "write"})
-    for (const char* key : {"total_ios", "io_bytes", "iops", "bw_bytes_per_s", "slat", "clat", "lat"}) EXPECT_TRUE(j[d].contains(key)) << key;
-  for (const char* key : {"count", "mean_ns", "min_ns", "p50_ns", "p99_ns", "p99.99_ns", "max_ns"}) EXPECT_TRUE(j["read"]["lat"].contains(key)) << key;
+    for (const char* key : {"total_ios", "io_bytes", "iops", "bw_bytes_per_s", "slat", "clat", "lat"})
+      EXPECT_TRUE(j[d].contains(key)) << key;
+  for (const char* key : {"count", "mean_ns", "min_ns", "p50_ns", "p99_ns", "p99.99_ns", "max_ns"})
+    EXPECT_TRUE(j["read"]["lat"].contains(key)) << key;
   for (const auto& [name, use] : j["utilisation"].items()) {
     EXPECT_GE(use.get<double>(), 0.0) << name;
     EXPECT_LE(use.get<double>(), 1.0) << name;
@@ -87,8 +91,8 @@ TEST_F(Output, SchemaOfReplay) {
   const Ended e = run("replay '" + sample + "' --limit 5" + out("o"));
   EXPECT_EQ(e.code, 0) << e.err;
   const Json j = result("o");
-  for (const char* key : {"schema", "complete", "ending", "command", "version", "platform", "seed", "parameters", "trace", "laws", "simulated_s", "tiers", "object_time_by_stage",
-                          "utilisation", "bottleneck", "flash", "statistics", "host"})
+  for (const char* key : {"schema", "complete", "ending", "command", "version", "platform", "seed", "parameters", "trace", "laws",
+                          "simulated_s", "tiers", "object_time_by_stage", "utilisation", "bottleneck", "flash", "statistics", "host"})
     EXPECT_TRUE(j.contains(key)) << key;
   EXPECT_EQ(j["trace"]["requests"], 5);
   EXPECT_EQ(j["trace"]["sha256"].get<std::string>().size(), 64U);
@@ -209,7 +213,8 @@ using Prints = Program;
 TEST_F(Prints, HelpWithExamples) {
   const Ended e = run("--help");
   EXPECT_EQ(e.code, 0);
-  for (const char* text : {"Examples", "flashpath replay traces/samples/conversation_small.jsonl", "flashpath io", "flashpath hits", "flashpath describe", "Exit codes"})
+  for (const char* text : {"Examples", "flashpath replay traces/samples/conversation_small.jsonl", "flashpath io", "flashpath hits",
+                           "flashpath describe", "Exit codes"})
     EXPECT_NE(e.out.find(text), std::string::npos) << text;
   for (const std::string command : {"replay", "io", "hits", "describe", "parameters"}) {
     const Ended sub = run(command + " --help");
@@ -225,7 +230,8 @@ TEST_F(Prints, DescribeWithSources) {
     const Ended e = run("describe --platform " + preset);
     EXPECT_EQ(e.code, 0) << e.err;
     EXPECT_EQ(e.out.rfind(preset + ":", 0), 0U);
-    for (const char* text : {"\nnand\n", "  t_prog ", "\nfabric\n", "  line_rate ", "assumed", "datasheet", "parameters, "}) EXPECT_NE(e.out.find(text), std::string::npos) << preset << ": " << text;
+    for (const char* text : {"\nnand\n", "  t_prog ", "\nfabric\n", "  line_rate ", "assumed", "datasheet", "parameters, "})
+      EXPECT_NE(e.out.find(text), std::string::npos) << preset << ": " << text;
   }
   EXPECT_NE(run("describe --platform single-drive").out.find("Micron 9550"), std::string::npos);
   const Ended mine = run("describe --platform single-drive --set nand.channels=12");
@@ -237,7 +243,8 @@ TEST_F(Prints, DescribeWithSources) {
 TEST_F(Prints, ParametersAsTheDocumentSays) {
   const Ended e = run("parameters");
   EXPECT_EQ(e.code, 0);
-  for (const char* key : {"## nand", "| `t_prog` | `1.1ms` |", "## serving", "## replay"}) EXPECT_NE(e.out.find(key), std::string::npos) << key;
+  for (const char* key : {"## nand", "| `t_prog` | `1.1ms` |", "## serving", "## replay"})
+    EXPECT_NE(e.out.find(key), std::string::npos) << key;
   const std::string path = FLASHPATH_SOURCE "/docs/parameters.md";
   if (!fs::exists(path)) GTEST_SKIP() << path << " has not been generated";
   EXPECT_EQ(e.out, slurp(path)) << "regenerate it: flashpath parameters > docs/parameters.md";
@@ -251,7 +258,8 @@ TEST_F(Prints, HitsAsTheReferenceSays) {
   for (const std::string name : {"mooncake_conversation.jsonl", "mooncake_synthetic.jsonl"}) {
     ASSERT_TRUE(all["traces"].contains(name));
     for (const auto& [order, key] : {std::pair{"head-first", "lru"}, {"tail-first", "lru_tail_first"}}) {
-      const Ended e = run("hits --json --order " + std::string(order) + " --capacity 1000 --capacity 10000 --capacity 50000 '" + shared + "/traces/" + name + ".zst'");
+      const Ended e = run("hits --json --order " + std::string(order) + " --capacity 1000 --capacity 10000 --capacity 50000 '" + shared +
+                          "/traces/" + name + ".zst'");
       ASSERT_EQ(e.code, 0) << e.err;
       const Json rows = Json::parse(e.out);
       ASSERT_EQ(rows.size(), 3U);
@@ -261,7 +269,8 @@ TEST_F(Prints, HitsAsTheReferenceSays) {
         const std::string capacity = std::to_string(row["capacity"].get<std::uint64_t>());
         if (!wanted.contains(capacity)) continue;
         for (const char* rate : {"block_level", "strict_prefix", "token_weighted"}) {
-          EXPECT_NEAR(row[rate].get<double>(), wanted[capacity][rate].get<double>(), 1e-12) << name << " " << order << " " << capacity << " " << rate;
+          EXPECT_NEAR(row[rate].get<double>(), wanted[capacity][rate].get<double>(), 1e-12)
+              << name << " " << order << " " << capacity << " " << rate;
           ++compared;
         }
       }

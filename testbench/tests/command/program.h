@@ -53,7 +53,8 @@ class Program : public ::testing::Test {
 
   /// Starts `flashpath <arguments>` in a shell, after the commands `before` ("ulimit …;").
   pid_t start(const std::string& arguments, const std::string& before = "") const {
-    const std::string line = before + "exec '" FLASHPATH_BINARY "' " + arguments + " >'" + in("stdout").string() + "' 2>'" + in("stderr").string() + "'";
+    const std::string line =
+        before + "exec '" FLASHPATH_BINARY "' " + arguments + " >'" + in("stdout").string() + "' 2>'" + in("stderr").string() + "'";
     std::fflush(nullptr);
     const pid_t child = fork();
     if (child == 0) {
@@ -74,7 +75,8 @@ class Program : public ::testing::Test {
     const Ended e = run(arguments);
     EXPECT_EQ(e.code, 2) << arguments << "\n" << e.err;
     for (const auto& m : messages) EXPECT_NE(e.err.find(m), std::string::npos) << arguments << "\n\"" << m << "\" is not in:\n" << e.err;
-    for (const char* ours : {"terminate called", "what():", "invariant", "Segmentation"}) EXPECT_EQ(e.err.find(ours), std::string::npos) << e.err;
+    for (const char* ours : {"terminate called", "what():", "invariant", "Segmentation"})
+      EXPECT_EQ(e.err.find(ours), std::string::npos) << e.err;
   }
 
   Json result(const std::string& directory) const {
@@ -91,7 +93,8 @@ inline const std::string sample = FLASHPATH_SOURCE "/traces/samples/conversation
 
 /// One request of a Mooncake log.
 inline std::string request(std::int64_t ms, std::int64_t input = 700, const std::string& ids = "[1,2]", const std::string& output = "10") {
-  return "{\"timestamp\": " + std::to_string(ms) + ", \"input_length\": " + std::to_string(input) + ", \"output_length\": " + output + ", \"hash_ids\": " + ids + "}\n";
+  return "{\"timestamp\": " + std::to_string(ms) + ", \"input_length\": " + std::to_string(input) + ", \"output_length\": " + output +
+         ", \"hash_ids\": " + ids + "}\n";
 }
 inline std::string good_log(int lines) {
   std::string text;

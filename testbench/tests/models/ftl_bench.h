@@ -104,7 +104,12 @@ inline Config small_config() {
 struct Drive {
   explicit Drive(const Config& c = small_config(), const Geometry& g = small_geometry(), bool data = false)
       : flash{agenda, g},
-        model{agenda, c, g, data, Delegate<void(nand::Op&, Time)>::to<&FakeFlash::submit>(&flash), FtlModel::Event::to<&Drive::on_accepted>(this),
+        model{agenda,
+              c,
+              g,
+              data,
+              Delegate<void(nand::Op&, Time)>::to<&FakeFlash::submit>(&flash),
+              FtlModel::Event::to<&Drive::on_accepted>(this),
               FtlModel::Event::to<&Drive::on_answered>(this)} {
     flash.preconditioned = c.precondition != Precondition::none;
     flash.answered = Delegate<void(nand::Op&, Time)>::to<&FtlModel::flash_answered>(&model);

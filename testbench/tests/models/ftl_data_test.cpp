@@ -11,7 +11,12 @@ namespace {
 /// `depth` requests in flight over disjoint ranges at any moment (what overlaps waits), so that the reference is exact.
 struct Stress {
   Stress(const Config& c, std::uint64_t seed, std::uint64_t ops, std::uint64_t grain)
-      : drive{c, small_geometry(), true}, reference(c.capacity.count), random{seed, "stress"}, left{ops}, grain{grain}, unit{c.mapping_unit.count} {
+      : drive{c, small_geometry(), true},
+        reference(c.capacity.count),
+        random{seed, "stress"},
+        left{ops},
+        grain{grain},
+        unit{c.mapping_unit.count} {
     drive.hook = Delegate<void(Drive::Io&, Time)>::to<&Stress::done>(this);
   }
   void go(std::size_t depth) {
@@ -30,7 +35,8 @@ struct Stress {
       address = grain * random.below((reference.size() - size) / grain + 1);
     } while (std::ranges::any_of(slots, [&](const Drive::Io& o) {
       // Whole units: a rewrite reads and writes the unit around it; trims of neighbours must not cross.
-      return &o != &io && o.request.size.count != 0 && address / unit * unit < align_up(o.request.address.count + o.request.size.count, unit) &&
+      return &o != &io && o.request.size.count != 0 &&
+             address / unit * unit < align_up(o.request.address.count + o.request.size.count, unit) &&
              o.request.address.count / unit * unit < align_up(address + size, unit);
     }));
     const std::uint64_t dice = random.below(100);

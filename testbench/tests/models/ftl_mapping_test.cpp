@@ -14,7 +14,8 @@ void against_oracle(Bytes unit, bool identity, std::uint64_t seed, std::uint64_t
   const std::uint64_t units = 5000;
   Mapping mapping{units, unit, identity};
   std::map<std::uint64_t, Position> oracle;
-  if (identity) for (std::uint64_t u = 0; u < units; ++u) oracle[u] = u;
+  if (identity)
+    for (std::uint64_t u = 0; u < units; ++u) oracle[u] = u;
   Random random{seed, "mapping"};
   Position next = units;
   for (int step = 0; step < 20'000; ++step) {

@@ -40,14 +40,16 @@ void overwrite(Drive& drive, Bytes capacity, std::uint64_t size, std::uint64_t c
   drive.expect_laws();
 }
 double waf_of_random(Config c, std::uint64_t passes) {
-  const Geometry g{.channels = 2, .dies = 4, .planes = 1, .blocks_per_plane = 128, .wordlines_per_block = 16, .bits_per_cell = 3, .page = 4_KiB};
+  const Geometry g{
+      .channels = 2, .dies = 4, .planes = 1, .blocks_per_plane = 128, .wordlines_per_block = 16, .bits_per_cell = 3, .page = 4_KiB};
   Drive drive{c, g};
   const std::uint64_t units = c.capacity / c.mapping_unit;
   overwrite(drive, c.capacity, 4096, units * (passes - 1), false);
   const Counts before = drive.model.counts();
   overwrite(drive, c.capacity, 4096, units, false);
   const Counts after = drive.model.counts();
-  return static_cast<double>(after.flash_programmed - before.flash_programmed) / static_cast<double>(after.host_written - before.host_written);
+  return static_cast<double>(after.flash_programmed - before.flash_programmed) /
+         static_cast<double>(after.host_written - before.host_written);
 }
 }  // namespace
 

@@ -65,7 +65,7 @@ TEST(NandCells, WordlinesAreProgrammedInOrderOncePerErase) {
       p.op.data = data_mode ? in.data() : nullptr;
       ops.push_back(&p);
     };
-    program(1);        // not the first
+    program(1);  // not the first
     program(0);
     program(0);        // not erased
     program(1, 2, 1);  // one plane alone
@@ -137,10 +137,27 @@ TEST(NandGeometry, OperationsThatDoNotExist) {
   EXPECT_EQ(fault([](Op& o) { o.offset = 1_B; }), OpFault::size);
   EXPECT_EQ(fault([](Op& o) { o.offset = Bytes{~std::uint64_t{0}}; }), OpFault::size);
   EXPECT_EQ(fault([](Op& o) { o.size = Bytes{~std::uint64_t{0}}; }), OpFault::size);
-  EXPECT_EQ(fault([](Op& o) { o.kind = OpKind::program; o.size = 48_KiB; }), OpFault::page);
-  EXPECT_EQ(fault([](Op& o) { o.kind = OpKind::program; o.page = {9}; }), OpFault::size);
-  EXPECT_EQ(fault([](Op& o) { o.kind = OpKind::program; o.page = {9}; o.size = 48_KiB; }), OpFault::none);
-  EXPECT_EQ(fault([](Op& o) { o.kind = OpKind::erase; o.size = 0_B; }), OpFault::none);
+  EXPECT_EQ(fault([](Op& o) {
+              o.kind = OpKind::program;
+              o.size = 48_KiB;
+            }),
+            OpFault::page);
+  EXPECT_EQ(fault([](Op& o) {
+              o.kind = OpKind::program;
+              o.page = {9};
+            }),
+            OpFault::size);
+  EXPECT_EQ(fault([](Op& o) {
+              o.kind = OpKind::program;
+              o.page = {9};
+              o.size = 48_KiB;
+            }),
+            OpFault::none);
+  EXPECT_EQ(fault([](Op& o) {
+              o.kind = OpKind::erase;
+              o.size = 0_B;
+            }),
+            OpFault::none);
 }
 
 TEST(NandConfig, DefaultsPassAndBrokenOnesAreNamed) {

@@ -54,16 +54,26 @@ class ArrayUnderTest {
     return t;
   }
   TestOp& read(Time at, unsigned die, unsigned plane, Bytes size = 16_KiB, unsigned planes = 1, unsigned page = 0) {
-    return submit(at, {.die = {static_cast<std::uint16_t>(die)}, .page = {page}, .plane = static_cast<std::uint8_t>(plane),
-                       .planes = static_cast<std::uint8_t>(planes), .size = size});
+    return submit(at, {.die = {static_cast<std::uint16_t>(die)},
+                       .page = {page},
+                       .plane = static_cast<std::uint8_t>(plane),
+                       .planes = static_cast<std::uint8_t>(planes),
+                       .size = size});
   }
   TestOp& program(Time at, unsigned die, unsigned wordline = 0, unsigned block = 0, unsigned plane = 0, unsigned planes = 4) {
     const Geometry& g = model.geometry();
-    return submit(at, {.kind = OpKind::program, .die = {static_cast<std::uint16_t>(die)}, .block = {block}, .page = g.page_of({wordline}, 0),
-                       .plane = static_cast<std::uint8_t>(plane), .planes = static_cast<std::uint8_t>(planes), .size = g.wordline_bytes(planes)});
+    return submit(at, {.kind = OpKind::program,
+                       .die = {static_cast<std::uint16_t>(die)},
+                       .block = {block},
+                       .page = g.page_of({wordline}, 0),
+                       .plane = static_cast<std::uint8_t>(plane),
+                       .planes = static_cast<std::uint8_t>(planes),
+                       .size = g.wordline_bytes(planes)});
   }
   TestOp& erase(Time at, unsigned die, unsigned block = 0, unsigned planes = 4) {
-    return submit(at, {.kind = OpKind::erase, .die = {static_cast<std::uint16_t>(die)}, .block = {block}, .planes = static_cast<std::uint8_t>(planes)});
+    return submit(
+        at,
+        {.kind = OpKind::erase, .die = {static_cast<std::uint16_t>(die)}, .block = {block}, .planes = static_cast<std::uint8_t>(planes)});
   }
   void run() { agenda.run(); }
   void expect_lawful() {

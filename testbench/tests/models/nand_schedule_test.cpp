@@ -159,7 +159,7 @@ TEST(NandSchedule, DataOutOfTwoDiesIsSerialToThePicosecond) {
   TestOp& b = t.read(Time{}, 1, 0);
   t.run();
   EXPECT_EQ(a.op.stream.last, Time{} + 32us + page_out);
-  EXPECT_EQ(b.op.stream.last, Time{} + 33us + 2 * page_out);  // command at 1 us, data ready at 32 us, bus at 32 us + page
+  EXPECT_EQ(b.op.stream.last, Time{} + 33us + 2 * page_out);     // command at 1 us, data ready at 32 us, bus at 32 us + page
   EXPECT_EQ(b.op.journey[Stage::channel_wait], 1us + page_out);  // 1 us for the command, the rest for the data
   EXPECT_EQ(b.op.journey[Stage::die_wait], 0ns);
   EXPECT_EQ(t.model.channel_busy({0}, b.op.stream.last), 4us + 2 * page_out);
@@ -209,7 +209,7 @@ TEST(NandSchedule, WithScaFurtherPlanesOccupyTheCommandBus) {
   Config c = plain_config();
   c.sca = true;
   ArrayUnderTest t{c};
-  t.read(Time{}, 0, 0, 64_KiB, 4);                 // data from 32.3 us on; commands of planes 1-3 until 35.3 us
+  t.read(Time{}, 0, 0, 64_KiB, 4);  // data from 32.3 us on; commands of planes 1-3 until 35.3 us
   TestOp& b = t.read(Time{} + 33us, 1, 0);
   t.run();
   const Time free = Time{} + 32'300ns + 4 * page_out;
@@ -221,10 +221,10 @@ TEST(NandSchedule, CommandsGoBeforeDataOutGoesBeforeDataIn) {
   Config c = plain_config();
   c.dies_per_channel = 5;
   ArrayUnderTest t{c};
-  t.read(Time{}, 0, 0);                                 // holds the bus for data-out from 31 us to 32 us + page
-  TestOp& out = t.read(Time{}, 1, 0);                   // its data waits from 32 us on
-  TestOp& in = t.program(Time{} + 33us, 2, 0, 0, 0, 1); // three pages
-  TestOp& command = t.read(Time{} + 34us, 3, 0);        // asks last
+  t.read(Time{}, 0, 0);                                  // holds the bus for data-out from 31 us to 32 us + page
+  TestOp& out = t.read(Time{}, 1, 0);                    // its data waits from 32 us on
+  TestOp& in = t.program(Time{} + 33us, 2, 0, 0, 0, 1);  // three pages
+  TestOp& command = t.read(Time{} + 34us, 3, 0);         // asks last
   t.run();
   const Time free = Time{} + 32us + page_out;
   EXPECT_EQ(out.op.stream.last, free + 1us + 1us + page_out);
@@ -266,7 +266,7 @@ TEST(NandSchedule, DataInPausesForReadsOfOtherDies) {
   TestOp& p = t.program(Time{}, 0);
   TestOp& r = t.read(Time{} + 2us, 1, 0);
   t.run();
-  const Time command = Time{} + 1300ns + page_out;  // after the first page
+  const Time command = Time{} + 1300ns + page_out;                                               // after the first page
   EXPECT_EQ(r.op.journey[Stage::channel_wait], command - (Time{} + 2us) + 2 * page_out - 30us);  // twice the rest of a page
   EXPECT_EQ(p.answered, Time{} + 1300ns + 12 * page_out + 1us + (1us + page_out) + 1ms);
 }
@@ -282,8 +282,12 @@ Config saturated_config(std::uint32_t dies) {
 class ClosedLoop {
  public:
   ClosedLoop(const Config& c, std::size_t depth, std::uint64_t count, Bytes size, unsigned programs_of_100 = 0)
-      : left_{count}, skip_{count / 4}, size_{size}, programs_{programs_of_100},
-        model{agenda, c, group, ArrayModel::Answered::to<&ClosedLoop::answered>(this)}, ops_(depth) {
+      : left_{count},
+        skip_{count / 4},
+        size_{size},
+        programs_{programs_of_100},
+        model{agenda, c, group, ArrayModel::Answered::to<&ClosedLoop::answered>(this)},
+        ops_(depth) {
     for (Op& op : ops_) again(op, Time{});
     agenda.run();
   }

@@ -7,15 +7,15 @@ namespace {
 
 TEST(NandTiming, ReadAloneIsTheSumOfItsStages) {
   ArrayUnderTest t{Config{}};
-  TestOp& one = t.read(Time{}, 0, 0, 4_KiB);                        // one codeword, lower page
-  TestOp& page = t.read(Time{} + 1ms, 1, 2, 16_KiB, 1, 4);          // four codewords, middle page
-  TestOp& wide = t.read(Time{} + 2ms, 2, 0, 64_KiB, 4, 5);          // four planes, upper page
+  TestOp& one = t.read(Time{}, 0, 0, 4_KiB);                // one codeword, lower page
+  TestOp& page = t.read(Time{} + 1ms, 1, 2, 16_KiB, 1, 4);  // four codewords, middle page
+  TestOp& wide = t.read(Time{} + 2ms, 2, 0, 64_KiB, 4, 5);  // four planes, upper page
   t.run();
-  const Duration before = 600ns + 100ns + 20ns + 600ns;             // command, tWB, tRR, data-out command
-  EXPECT_EQ(one.answered - Time{}, before + 33'750ns + 1'262'223_ps + 2us);                  // 4544 B at 3.6 GB/s
+  const Duration before = 600ns + 100ns + 20ns + 600ns;                      // command, tWB, tRR, data-out command
+  EXPECT_EQ(one.answered - Time{}, before + 33'750ns + 1'262'223_ps + 2us);  // 4544 B at 3.6 GB/s
   EXPECT_EQ(one.op.stream.last, one.answered);
   EXPECT_EQ(page.answered - (Time{} + 1ms), before + 45us + 1'262'223_ps + 2us);
-  EXPECT_EQ(page.op.stream.last - (Time{} + 1ms), before + 45us + 5'048'889_ps + 2us);       // 18176 B, rounded once
+  EXPECT_EQ(page.op.stream.last - (Time{} + 1ms), before + 45us + 5'048'889_ps + 2us);  // 18176 B, rounded once
   EXPECT_EQ(wide.answered - (Time{} + 2ms), before + 1800ns + 58'500ns + 1'262'223_ps + 2us);
   EXPECT_EQ(wide.op.stream.last - (Time{} + 2ms), before + 1800ns + 1800ns + 58'500ns + 20'195'556_ps + 2us);
   t.expect_lawful();
@@ -80,9 +80,9 @@ TEST(NandTiming, OnlyTheCodewordsTouchedTravel) {
   EXPECT_EQ(last(0_B, 1_B, 1), 1us + 4096ns);
   EXPECT_EQ(last(0_B, 4_KiB, 1), 1us + 4096ns);
   EXPECT_EQ(last(4_KiB, 4_KiB, 1), 1us + 4096ns);
-  EXPECT_EQ(last(4095_B, 2_B, 1), 1us + 8192ns);          // a codeword is decoded as a whole
-  EXPECT_EQ(last(16383_B, 2_B, 2), 2us + 8192ns);         // two planes, a data-out command each
-  EXPECT_EQ(last(16_KiB, 16_KiB, 2), 1us + 16384ns);      // only the second plane's data
+  EXPECT_EQ(last(4095_B, 2_B, 1), 1us + 8192ns);      // a codeword is decoded as a whole
+  EXPECT_EQ(last(16383_B, 2_B, 2), 2us + 8192ns);     // two planes, a data-out command each
+  EXPECT_EQ(last(16_KiB, 16_KiB, 2), 1us + 16384ns);  // only the second plane's data
   EXPECT_EQ(last(0_B, 64_KiB, 4), 4us + 65536ns);
 }
 
@@ -138,9 +138,13 @@ TEST(NandTiming, WaitsAroundBusyCountOncePerOperation) {
 }
 
 TEST(NandTiming, CommandTimesByOperationAndPlane) {
-  struct Case { Duration Config::*knob; std::array<int, 3> times; };  // in a 4-plane read of 2 planes' data, program, erase
-  const std::array cases{Case{&Config::t_cmd_read, {1, 0, 0}},    Case{&Config::t_cmd_read_plane, {3, 0, 0}},  Case{&Config::t_cmd_out, {2, 0, 0}},
-                         Case{&Config::t_cmd_program, {0, 1, 0}}, Case{&Config::t_cmd_program_plane, {0, 3, 0}}, Case{&Config::t_cmd_erase, {0, 0, 1}},
+  struct Case {
+    Duration Config::*knob;
+    std::array<int, 3> times;
+  };  // in a 4-plane read of 2 planes' data, program, erase
+  const std::array cases{Case{&Config::t_cmd_read, {1, 0, 0}},          Case{&Config::t_cmd_read_plane, {3, 0, 0}},
+                         Case{&Config::t_cmd_out, {2, 0, 0}},           Case{&Config::t_cmd_program, {0, 1, 0}},
+                         Case{&Config::t_cmd_program_plane, {0, 3, 0}}, Case{&Config::t_cmd_erase, {0, 0, 1}},
                          Case{&Config::t_cmd_erase_plane, {0, 0, 3}}};
   const auto times = [](const Config& c) {
     ArrayUnderTest t{c};

@@ -170,8 +170,13 @@ class Host {
     return done[0];
   }
   static Sqe rw(IoOpcode op, std::uint64_t slba, std::uint32_t blocks, std::uint64_t prp1, std::uint64_t prp2 = 0) {
-    return {.opcode = static_cast<std::uint8_t>(op), .nsid = 1, .prp1 = prp1, .prp2 = prp2, .cdw10 = static_cast<std::uint32_t>(slba),
-            .cdw11 = static_cast<std::uint32_t>(slba >> 32U), .cdw12 = blocks - 1};
+    return {.opcode = static_cast<std::uint8_t>(op),
+            .nsid = 1,
+            .prp1 = prp1,
+            .prp2 = prp2,
+            .cdw10 = static_cast<std::uint32_t>(slba),
+            .cdw11 = static_cast<std::uint32_t>(slba >> 32U),
+            .cdw12 = blocks - 1};
   }
   /// PRPs of `length` contiguous bytes at `data`; a list, if one is needed, at `list`.
   void describe(Sqe& sqe, std::uint64_t data, std::uint64_t length, std::uint64_t list) {
@@ -286,14 +291,14 @@ class Host {
   Memory memory;
   Memory flash;
   Duration dma_latency = 1us;
-  Duration dma_tail{};     ///< reads: from first to last byte
+  Duration dma_tail{};  ///< reads: from first to last byte
   Duration read_time = 50us;
   Duration stream_time{};  ///< reads: from first to last byte
   Duration write_accept = 1us;
   Duration write_time = 4us;
   Duration other_time = 2us;
-  Duration first_stream{}; ///< more of it for the chunk at address 0
-  bool jitter = false;     ///< random latencies, zero (inside the call) included
+  Duration first_stream{};  ///< more of it for the chunk at address 0
+  bool jitter = false;      ///< random latencies, zero (inside the call) included
   std::uint64_t bad_address = ~std::uint64_t{0};
   ftl::RequestStatus ftl_status = ftl::RequestStatus::ok;
   Random random{1, "host"};

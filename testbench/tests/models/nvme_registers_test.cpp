@@ -120,7 +120,7 @@ TEST(NvmeRegisters, ResetInTheMiddleOfEverythingPostsNothingAndReturnsEverything
     for (std::uint16_t q = 1; q <= 2; ++q) {
       for (std::uint32_t i = 0; i < 20; ++i) {
         Sqe sqe = Host::rw(i % 2 == 0 ? IoOpcode::read : IoOpcode::write, i * 256, 256, 0);
-        host.describe(sqe, data_at, 1_MiB .count, list_at);
+        host.describe(sqe, data_at, 1_MiB.count, list_at);
         host.put(host.queues[q], sqe);
       }
       host.ring(host.queues[q]);
@@ -185,24 +185,23 @@ TEST(NvmeRegisters, QueueMemoryThatDoesNotAnswerIsFatalUntilReset) {
 TEST(NvmeRegisters, BadDoorbellsAreLoggedAndRaiseOneEventUntilTheLogIsRead) {
   Host host;
   host.bring_up();
-  for (int i = 0; i < 3; ++i) {
-    host.put(host.admin, {.opcode = 0x0c, .cid = static_cast<std::uint16_t>(0x700 + i)});
-  }
+  for (int i = 0; i < 3; ++i) { host.put(host.admin, {.opcode = 0x0c, .cid = static_cast<std::uint16_t>(0x700 + i)}); }
   host.ring(host.admin);
   host.agenda.run();
   EXPECT_TRUE(host.poll(host.admin).empty());
-  host.write32(sq_tail_doorbell(2), 1);         // no such queue
-  host.write32(sq_tail_doorbell(60000), 1);     // no such register
-  host.write32(sq_tail_doorbell(1), 64);        // beyond the queue: another event, same type
-  host.write32(cq_head_doorbell(1), 1);         // nothing to take
-  host.write32(0x1000 + 2, 1);                  // not a register: ignored
+  host.write32(sq_tail_doorbell(2), 1);      // no such queue
+  host.write32(sq_tail_doorbell(60000), 1);  // no such register
+  host.write32(sq_tail_doorbell(1), 64);     // beyond the queue: another event, same type
+  host.write32(cq_head_doorbell(1), 1);      // nothing to take
+  host.write32(0x1000 + 2, 1);               // not a register: ignored
   host.controller.mmio_write(0x1008, 8, 1, host.agenda.now());
   host.agenda.run();
   EXPECT_EQ(host.controller.statistics().bad_doorbells.value, 4U);
   std::vector<Cqe> events = host.poll(host.admin);
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0].cid, 0x700);
-  EXPECT_EQ(events[0].dw0, async_event(AsyncEventType::error_status, AsyncErrorInfo::invalid_doorbell_register, LogPage::error_information));
+  EXPECT_EQ(events[0].dw0,
+            async_event(AsyncEventType::error_status, AsyncErrorInfo::invalid_doorbell_register, LogPage::error_information));
   const Sqe get_log{.opcode = 0x02, .cid = 0x999, .nsid = 0xffff'ffff, .prp1 = data_at, .cdw10 = 1U | (127U << 16U)};
   host.put(host.admin, get_log);
   host.ring(host.admin);
@@ -266,16 +265,16 @@ TEST(NvmeAdmin, QueuesAreCheckedAsTheStandardSays) {
   };
   const auto remove = [&](std::uint8_t opcode, std::uint32_t id) { return host.admin_command({.opcode = opcode, .cdw10 = id}).code(); };
   EXPECT_EQ(cq(0, 16, 1), Status::invalid_qid);
-  EXPECT_EQ(cq(1, 16, 1), Status::invalid_qid);      // exists
+  EXPECT_EQ(cq(1, 16, 1), Status::invalid_qid);  // exists
   EXPECT_EQ(cq(129, 16, 1), Status::invalid_qid);
   EXPECT_EQ(cq(0xffff, 16, 1), Status::invalid_qid);
   EXPECT_EQ(cq(2, 1, 1), Status::invalid_queue_size);
   EXPECT_EQ(cq(2, 4097, 1), Status::invalid_queue_size);
-  EXPECT_EQ(cq(2, 16, 0), Status::invalid_field);    // not contiguous
+  EXPECT_EQ(cq(2, 16, 0), Status::invalid_field);  // not contiguous
   EXPECT_EQ(cq(2, 16, 3U | (129U << 16U)), Status::invalid_interrupt_vector);
   EXPECT_EQ(cq(2, 16, 1, 0x200'0010), Status::prp_offset_invalid);
   EXPECT_EQ(sq(2, 16, 1U | (2U << 16U)), Status::cq_invalid);
-  EXPECT_EQ(sq(2, 16, 1), Status::invalid_qid);      // CQ 0 is for the admin queue
+  EXPECT_EQ(sq(2, 16, 1), Status::invalid_qid);  // CQ 0 is for the admin queue
   EXPECT_EQ(cq(2, 4096, 1), Status::success);
   EXPECT_EQ(sq(0, 16, 1U | (2U << 16U)), Status::invalid_qid);
   EXPECT_EQ(sq(2, 1, 1U | (2U << 16U)), Status::invalid_queue_size);
@@ -305,7 +304,7 @@ TEST(NvmeAdmin, ADeletedQueueEndsWhatItHadStarted) {
   host.expect_laws();
 
   host.queues[2] = host.queues[1];
-  HostQueue& tiny = host.create(3, 64, 4);           // room for three completions
+  HostQueue& tiny = host.create(3, 64, 4);  // room for three completions
   for (int i = 0; i < 10; ++i) host.put(tiny, Host::rw(IoOpcode::read, 0, 1, data_at));
   host.ring(tiny);
   host.agenda.run();
@@ -321,7 +320,9 @@ TEST(NvmeAdmin, FeaturesAnswerAsTheStandardSays) {
   const auto get = [&](std::uint32_t dw10, std::uint32_t dw11 = 0) {
     return host.admin_command({.opcode = 0x0a, .cdw10 = dw10, .cdw11 = dw11});
   };
-  const auto set = [&](std::uint32_t dw10, std::uint32_t dw11) { return host.admin_command({.opcode = 0x09, .cdw10 = dw10, .cdw11 = dw11}); };
+  const auto set = [&](std::uint32_t dw10, std::uint32_t dw11) {
+    return host.admin_command({.opcode = 0x09, .cdw10 = dw10, .cdw11 = dw11});
+  };
   EXPECT_EQ(get(0x01).dw0, 4U);  // bursts of 16
   EXPECT_EQ(set(0x01, 2).code(), Status::success);
   EXPECT_EQ(get(0x01).dw0, 2U);

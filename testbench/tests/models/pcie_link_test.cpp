@@ -20,9 +20,11 @@ constexpr Time zero{};
 /// A link whose next stage takes everything at once, or (`takes` false) nothing by itself.
 struct Rig {
   explicit Rig(const Config& config, std::uint32_t tags = 0) : wire{config}, link{config, Duration{}, tags, agenda, group} {
-    const Direction::Events up{.started = Direction::Event::to<&Rig::started>(this), .delivered = Direction::Event::to<&Rig::up_delivered>(this),
+    const Direction::Events up{.started = Direction::Event::to<&Rig::started>(this),
+                               .delivered = Direction::Event::to<&Rig::up_delivered>(this),
                                .sent = Direction::Event::to<&Rig::sent>(this)};
-    const Direction::Events down{.started = Direction::Event::to<&Rig::started>(this), .delivered = Direction::Event::to<&Rig::down_delivered>(this),
+    const Direction::Events down{.started = Direction::Event::to<&Rig::started>(this),
+                                 .delivered = Direction::Event::to<&Rig::down_delivered>(this),
                                  .sent = Direction::Event::to<&Rig::sent>(this)};
     link.connect(up, down);
   }
@@ -47,9 +49,13 @@ struct Rig {
   }
   void started(Burst& b, Time at) {
     starts.push_back(&b);
-    if (Burst* const next = std::exchange(offer_next, nullptr); next != nullptr) link.up.offer(*next, at);  // as a device that hears of END_REQ
+    if (Burst* const next = std::exchange(offer_next, nullptr); next != nullptr)
+      link.up.offer(*next, at);  // as a device that hears of END_REQ
   }
-  void sent(Burst& b, Time now) { EXPECT_EQ(b.sent, now); ++sent_count; }
+  void sent(Burst& b, Time now) {
+    EXPECT_EQ(b.sent, now);
+    ++sent_count;
+  }
   void up_delivered(Burst& b, Time now) {
     EXPECT_EQ(b.out.first, now);
     ups.push_back(&b);
@@ -132,12 +138,14 @@ TEST(PcieLink, ReadAlone) {
 
 TEST(PcieLink, SaturatedRunsReachThePublishedRates) {
   // {generation, lanes, {MWr at MPS 128, 256, 512}, {CplD}} in GB/s.
-  struct Row { std::uint32_t generation, lanes; double rate[2][3]; };
-  constexpr Row table[] = {
-      {4, 4, {{6.63, 7.20, 7.52}, {6.81, 7.31, 7.58}}},       {5, 4, {{13.27, 14.40, 15.05}, {13.62, 14.61, 15.16}}},
-      {5, 8, {{26.5, 28.8, 30.1}, {27.3, 29.2, 30.3}}},       {5, 16, {{53.1, 57.6, 60.2}, {54.5, 58.5, 60.7}}},
-      {6, 4, {{26.22, 27.76, 28.61}, {26.97, 28.18, 28.82}}}, {6, 8, {{52.4, 55.5, 57.2}, {53.9, 56.4, 57.7}}},
-      {6, 16, {{104.9, 111.1, 114.4}, {107.9, 112.7, 115.3}}}};
+  struct Row {
+    std::uint32_t generation, lanes;
+    double rate[2][3];
+  };
+  constexpr Row table[] = {{4, 4, {{6.63, 7.20, 7.52}, {6.81, 7.31, 7.58}}},       {5, 4, {{13.27, 14.40, 15.05}, {13.62, 14.61, 15.16}}},
+                           {5, 8, {{26.5, 28.8, 30.1}, {27.3, 29.2, 30.3}}},       {5, 16, {{53.1, 57.6, 60.2}, {54.5, 58.5, 60.7}}},
+                           {6, 4, {{26.22, 27.76, 28.61}, {26.97, 28.18, 28.82}}}, {6, 8, {{52.4, 55.5, 57.2}, {53.9, 56.4, 57.7}}},
+                           {6, 16, {{104.9, 111.1, 114.4}, {107.9, 112.7, 115.3}}}};
   for (const Row& row : table) {
     for (unsigned column = 0; column < 3; ++column) {
       for (const Kind kind : {Kind::posted, Kind::completion}) {
@@ -208,10 +216,13 @@ TEST(PcieLink, StalledReceiverStopsTheLinkAndItResumesOnThePicosecond) {
   EXPECT_TRUE(rig.link.up.blocked());
   EXPECT_EQ(rig.link.up.waiting(), 4U);
   const Time t = zero + 5us + 1_ps;
-  rig.agenda.post(t, [](void* self, Time now, std::uint64_t, std::uint64_t) {
-    Rig& r = *static_cast<Rig*>(self);
-    r.link.up.taken(*r.starts[0], now);
-  }, &rig);
+  rig.agenda.post(
+      t,
+      [](void* self, Time now, std::uint64_t, std::uint64_t) {
+        Rig& r = *static_cast<Rig*>(self);
+        r.link.up.taken(*r.starts[0], now);
+      },
+      &rig);
   rig.agenda.run_until(t - 1_ps);
   EXPECT_EQ(rig.starts.size(), 2U);
   rig.agenda.run();
@@ -287,9 +298,12 @@ TEST(PcieLink, SamePicosecondTheSerialiserIsFreeFirst) {
     Rig rig{gen5()};
     rig.post(4_KiB);
     Burst& second = rig.make(Kind::posted, 0, 64_B, {zero + d, zero + d});
-    rig.agenda.post(zero + d, [](void* self, Time now, std::uint64_t b, std::uint64_t) {
-      static_cast<Rig*>(self)->link.up.offer(*reinterpret_cast<Burst*>(b), now);
-    }, &rig, reinterpret_cast<std::uint64_t>(&second));
+    rig.agenda.post(
+        zero + d,
+        [](void* self, Time now, std::uint64_t b, std::uint64_t) {
+          static_cast<Rig*>(self)->link.up.offer(*reinterpret_cast<Burst*>(b), now);
+        },
+        &rig, reinterpret_cast<std::uint64_t>(&second));
     rig.agenda.run();
     EXPECT_EQ(second.start, zero + std::max(d, 284'375_ps));
   }
@@ -376,9 +390,9 @@ TEST(PcieLink, DataCreditsCountInUnitsOf16Bytes) {
 
 TEST(PcieLink, SmallReadDoesNotPassOneThatWaitsForTags) {
   Rig rig{gen5(), 8};
-  rig.read(3_KiB, zero);                    // 6 tags
-  Burst& large = rig.read(2_KiB, zero);     // 4: must wait
-  Burst& small = rig.read(512_B, zero);     // 1 would fit, but waits its turn
+  rig.read(3_KiB, zero);                 // 6 tags
+  Burst& large = rig.read(2_KiB, zero);  // 4: must wait
+  Burst& small = rig.read(512_B, zero);  // 1 would fit, but waits its turn
   rig.agenda.run();
   EXPECT_EQ(large.asked, rig.downs[0]->out.last);
   EXPECT_EQ(small.asked, large.asked + 6'094_ps);  // 4 requests of 24 B

@@ -16,9 +16,9 @@ struct Row {
   double write[3], completion[3];  // MPS 128, 256, 512
 };
 constexpr Row table[] = {
-    {4, 4, {6.63, 7.20, 7.52}, {6.81, 7.31, 7.58}},       {5, 4, {13.27, 14.40, 15.05}, {13.62, 14.61, 15.16}},
-    {5, 8, {26.5, 28.8, 30.1}, {27.3, 29.2, 30.3}},       {5, 16, {53.1, 57.6, 60.2}, {54.5, 58.5, 60.7}},
-    {6, 4, {26.22, 27.76, 28.61}, {26.97, 28.18, 28.82}}, {6, 8, {52.4, 55.5, 57.2}, {53.9, 56.4, 57.7}},
+    {4, 4, {6.63, 7.20, 7.52}, {6.81, 7.31, 7.58}},        {5, 4, {13.27, 14.40, 15.05}, {13.62, 14.61, 15.16}},
+    {5, 8, {26.5, 28.8, 30.1}, {27.3, 29.2, 30.3}},        {5, 16, {53.1, 57.6, 60.2}, {54.5, 58.5, 60.7}},
+    {6, 4, {26.22, 27.76, 28.61}, {26.97, 28.18, 28.82}},  {6, 8, {52.4, 55.5, 57.2}, {53.9, 56.4, 57.7}},
     {6, 16, {104.9, 111.1, 114.4}, {107.9, 112.7, 115.3}},
 };
 
@@ -66,7 +66,8 @@ TEST(PcieWire, PublishedEfficiencies) {
       const double write = static_cast<double>(n.count) / to_seconds(wire.time(wire.write(0, n).wire)) * 1e-9;
       const double completion = static_cast<double>(n.count) / to_seconds(wire.time(wire.completion(0, n).wire)) * 1e-9;
       EXPECT_NEAR(write / row.write[column], 1.0, 0.005) << "gen" << row.generation << " x" << row.lanes << " write, column " << column;
-      EXPECT_NEAR(completion / row.completion[column], 1.0, 0.005) << "gen" << row.generation << " x" << row.lanes << " completion, column " << column;
+      EXPECT_NEAR(completion / row.completion[column], 1.0, 0.005)
+          << "gen" << row.generation << " x" << row.lanes << " completion, column " << column;
       cells += 2;
     }
   }
@@ -75,10 +76,12 @@ TEST(PcieWire, PublishedEfficiencies) {
 
 TEST(PcieWire, EncodingOfEveryGeneration) {
   // 1 MiB of TLP bytes on one lane, in picoseconds: rounded up once.
-  const auto takes = [](std::uint32_t generation) { return Wire{Config{.generation = generation, .lanes = 1, .overhead = 0, .flit_overhead = 0}}.time(1_MiB); };
-  EXPECT_EQ(takes(1), 1'048'576 * 4_ps * 1000);                         // 2.5 GT/s, 8b/10b: 4 ns per byte
+  const auto takes = [](std::uint32_t generation) {
+    return Wire{Config{.generation = generation, .lanes = 1, .overhead = 0, .flit_overhead = 0}}.time(1_MiB);
+  };
+  EXPECT_EQ(takes(1), 1'048'576 * 4_ps * 1000);  // 2.5 GT/s, 8b/10b: 4 ns per byte
   EXPECT_EQ(takes(2), 1'048'576 * 2_ps * 1000);
-  EXPECT_EQ(takes(3), Duration{1'048'576 * 130 / 128 * 1000});          // 1 ns x 130/128
+  EXPECT_EQ(takes(3), Duration{1'048'576 * 130 / 128 * 1000});  // 1 ns x 130/128
   EXPECT_EQ(takes(4), Duration{1'048'576 / 128 * 130 * 500});
   EXPECT_EQ(takes(5), Duration{1'048'576 / 128 * 130 * 250});
   EXPECT_EQ(takes(6), Duration{(1'048'576LL * 256 * 125 + 235) / 236});
@@ -97,7 +100,8 @@ TEST(PcieWire, CountsAgreeWithOneTlpAfterTheOther) {
     const std::uint64_t n = 1 + random.below(random.below(2) == 0 ? 600 : 200'000);
     ASSERT_EQ(wire.write(a, Bytes{n}).tlps, count_pieces(a, n, c.mps.count)) << a << "+" << n;
     ASSERT_EQ(wire.read(a, Bytes{n}).tlps, count_pieces(a, n, c.mrrs.count)) << a << "+" << n;
-    ASSERT_EQ(wire.completion(a, Bytes{n}).tlps, count_completions(a, n, c)) << a << "+" << n << " mps " << c.mps.count << " mrrs " << c.mrrs.count;
+    ASSERT_EQ(wire.completion(a, Bytes{n}).tlps, count_completions(a, n, c))
+        << a << "+" << n << " mps " << c.mps.count << " mrrs " << c.mrrs.count;
     ASSERT_EQ(wire.write(a, Bytes{n}).wire.count, n + wire.write(a, Bytes{n}).tlps * 16);
   }
 }

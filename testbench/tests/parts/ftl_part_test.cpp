@@ -14,7 +14,9 @@ using namespace flashpath::ftl;
 namespace {
 struct FlashTarget : sc_core::sc_module {
   FlashTarget(const sc_core::sc_module_name& name, Agenda& agenda)
-      : sc_module{name}, port{"in", agenda, SplitPort::Arrived::to<&FlashTarget::arrived>(this)}, fake{agenda, ftl::test::small_geometry()} {
+      : sc_module{name},
+        port{"in", agenda, SplitPort::Arrived::to<&FlashTarget::arrived>(this)},
+        fake{agenda, ftl::test::small_geometry()} {
     fake.answered = Delegate<void(nand::Op&, Time)>::to<&FlashTarget::done>(this);
   }
   void arrived(Payload& p, Time now) {
@@ -35,7 +37,8 @@ struct FlashTarget : sc_core::sc_module {
 
 struct Host : sc_core::sc_module {
   Host(const sc_core::sc_module_name& name, Agenda& agenda)
-      : sc_module{name}, read{"read", agenda, InitiatorPort::Event::to<&Host::done>(this)},
+      : sc_module{name},
+        read{"read", agenda, InitiatorPort::Event::to<&Host::done>(this)},
         write{"write", agenda, InitiatorPort::Event::to<&Host::done>(this)} {}
   void send(RequestKind kind, std::uint64_t address, std::uint64_t size, unsigned char* data, Time now) {
     const bool r = kind == RequestKind::read;

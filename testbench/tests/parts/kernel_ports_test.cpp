@@ -12,7 +12,8 @@ namespace {
 
 /// 64 GB/s, 64 ns deep, behind a TargetPort.
 struct Timeline : sc_core::sc_module {
-  Timeline(const sc_core::sc_module_name& name, Agenda& agenda) : sc_module{name}, port{"in", agenda, TargetPort::Serve::to<&Timeline::serve>(this)} {}
+  Timeline(const sc_core::sc_module_name& name, Agenda& agenda)
+      : sc_module{name}, port{"in", agenda, TargetPort::Serve::to<&Timeline::serve>(this)} {}
   Window serve(Payload& p, Time at) {
     p.set_response_status(tlm::TLM_OK_RESPONSE);
     return pipe.serve(at, size_of(p));
@@ -23,7 +24,8 @@ struct Timeline : sc_core::sc_module {
 
 /// The same pipe behind a SplitPort: it accepts when the pipe starts and responds when it is done.
 struct Scheduled : sc_core::sc_module {
-  Scheduled(const sc_core::sc_module_name& name, Agenda& a) : sc_module{name}, agenda{a}, port{"in", a, SplitPort::Arrived::to<&Scheduled::arrived>(this)} {}
+  Scheduled(const sc_core::sc_module_name& name, Agenda& a)
+      : sc_module{name}, agenda{a}, port{"in", a, SplitPort::Arrived::to<&Scheduled::arrived>(this)} {}
   void arrived(Payload& p, Time at) {
     const Window w = pipe.serve(at, size_of(p));
     p.set_response_status(tlm::TLM_OK_RESPONSE);
@@ -41,7 +43,9 @@ struct Scheduled : sc_core::sc_module {
 /// Sends n writes through an InitiatorPort.
 struct Sender : sc_core::sc_module {
   Sender(const sc_core::sc_module_name& name, Agenda& a, int n)
-      : sc_module{name}, port{"out", a, InitiatorPort::Event::to<&Sender::responded>(this), InitiatorPort::Event::to<&Sender::accepted>(this)}, left{n} {
+      : sc_module{name},
+        port{"out", a, InitiatorPort::Event::to<&Sender::responded>(this), InitiatorPort::Event::to<&Sender::accepted>(this)},
+        left{n} {
     a.post<&Sender::start>(Time{}, this);
   }
   void start(Time now) {
@@ -98,10 +102,16 @@ struct Outsider : sc_core::sc_module {
       requesting = nullptr;
       return tlm::TLM_ACCEPTED;
     }
-    if (requesting == &p) { requesting = nullptr; end_req.notify(delay); }
+    if (requesting == &p) {
+      requesting = nullptr;
+      end_req.notify(delay);
+    }
     last = kernel_now() + from_sc(delay);
     ++done;
-    if (slow) { ends.notify(p, delay + to_sc(100ns)); return tlm::TLM_ACCEPTED; }
+    if (slow) {
+      ends.notify(p, delay + to_sc(100ns));
+      return tlm::TLM_ACCEPTED;
+    }
     phase = tlm::END_RESP;
     p.release();
     return tlm::TLM_COMPLETED;

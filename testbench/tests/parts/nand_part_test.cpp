@@ -13,7 +13,8 @@ namespace flashpath::nand {
 namespace {
 
 struct Client : sc_core::sc_module {
-  Client(const sc_core::sc_module_name& name, Agenda& a) : sc_module{name}, agenda{a}, port{"out", a, InitiatorPort::Event::to<&Client::responded>(this)} {}
+  Client(const sc_core::sc_module_name& name, Agenda& a)
+      : sc_module{name}, agenda{a}, port{"out", a, InitiatorPort::Event::to<&Client::responded>(this)} {}
   struct Answer {
     std::uint64_t tag;
     Time at;
@@ -71,9 +72,12 @@ struct Rig : test::Bench {
 };
 
 Op random_op(Random& random, const Geometry& g, std::uint64_t tag) {
-  Op op{.die = {static_cast<std::uint16_t>(random.below(g.dies()))}, .block = {static_cast<std::uint32_t>(random.below(g.blocks()))},
-        .page = {static_cast<std::uint32_t>(random.below(g.pages()))}, .plane = static_cast<std::uint8_t>(random.below(g.planes())),
-        .size = 4_KiB, .tag = tag};
+  Op op{.die = {static_cast<std::uint16_t>(random.below(g.dies()))},
+        .block = {static_cast<std::uint32_t>(random.below(g.blocks()))},
+        .page = {static_cast<std::uint32_t>(random.below(g.pages()))},
+        .plane = static_cast<std::uint8_t>(random.below(g.planes())),
+        .size = 4_KiB,
+        .tag = tag};
   const std::uint64_t dice = random.below(20);
   if (dice == 0) op.kind = OpKind::erase;
   if (dice == 1) {

@@ -54,7 +54,9 @@ struct HostMemory : sc_core::sc_module {
 /// An FTL that answers after `flash` and keeps what it is given.
 struct Ftl : sc_core::sc_module {
   Ftl(const sc_core::sc_module_name& name, Agenda& a)
-      : sc_module{name}, agenda{a}, in_read{"in_read", a, SplitPort::Arrived::to<&Ftl::arrived_read>(this)},
+      : sc_module{name},
+        agenda{a},
+        in_read{"in_read", a, SplitPort::Arrived::to<&Ftl::arrived_read>(this)},
         in_write{"in_write", a, SplitPort::Arrived::to<&Ftl::arrived_write>(this)} {}
   void arrived_read(Payload& p, Time now) {
     in_read.accept(p, now);

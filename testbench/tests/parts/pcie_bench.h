@@ -33,7 +33,8 @@ struct Seen {
 
 /// A target with real bytes (4 MiB, addresses modulo), a latency, a gate, and a hole that answers with an address error.
 struct Memory : sc_core::sc_module {
-  Memory(const sc_core::sc_module_name& name, Agenda& a) : sc_module{name}, agenda{a}, in{"in", a, SplitPort::Arrived::to<&Memory::arrived>(this)} {}
+  Memory(const sc_core::sc_module_name& name, Agenda& a)
+      : sc_module{name}, agenda{a}, in{"in", a, SplitPort::Arrived::to<&Memory::arrived>(this)} {}
   void arrived(Payload& p, Time now) {
     const Transfer& t = transfer_of(p);
     std::uint64_t word = 0;
@@ -90,7 +91,8 @@ struct Answer {
 /// An initiator that keeps answers by tag.
 struct Source : sc_core::sc_module {
   Source(const sc_core::sc_module_name& name, Agenda& a)
-      : sc_module{name}, out{"out", a, InitiatorPort::Event::to<&Source::responded>(this), InitiatorPort::Event::to<&Source::accepted>(this)} {}
+      : sc_module{name},
+        out{"out", a, InitiatorPort::Event::to<&Source::responded>(this), InitiatorPort::Event::to<&Source::accepted>(this)} {}
   void send(tlm::tlm_command command, std::uint64_t address, Bytes size, Time now, std::uint64_t tag, unsigned char* data = nullptr) {
     Payload& p = pool.take(command, address, size, data);
     Transfer& t = transfer_of(p);
@@ -99,7 +101,9 @@ struct Source : sc_core::sc_module {
     t.journey = Journey{now};
     out.send(p, now);
   }
-  void accepted(Payload& p, Time now) { if (record) answers[transfer_of(p).tag].accepted = now; }
+  void accepted(Payload& p, Time now) {
+    if (record) answers[transfer_of(p).tag].accepted = now;
+  }
   void responded(Payload& p, Time now) {
     Transfer& t = transfer_of(p);
     ++count;

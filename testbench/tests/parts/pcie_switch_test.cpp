@@ -10,7 +10,8 @@ namespace {
 /// Nine drives behind a switch, each with its link; MMIO from a core.
 struct Nine {
   static constexpr std::uint32_t drives = 9;
-  Nine(const Config& drive, const Config& uplink, Duration latency, bool data = false) : bench{1ms, data}, fabric{"switch", bench.environment, SwitchConfig{latency}, uplink, drives} {
+  Nine(const Config& drive, const Config& uplink, Duration latency, bool data = false)
+      : bench{1ms, data}, fabric{"switch", bench.environment, SwitchConfig{latency}, uplink, drives} {
     for (std::uint32_t i = 0; i < drives; ++i) {
       const std::string n = std::to_string(i);
       links.push_back(std::make_unique<ModelLinkPart>(("link" + n).c_str(), bench.environment, drive, static_cast<std::uint16_t>(i)));
@@ -111,11 +112,13 @@ TEST(PciePart, BytesSurviveLinkAndSwitchUnderRandomTraffic) {
   Nine t{gen5(), gen5_x16(), 110ns, true};
   Random random{3, "bytes"};
   // Each drive writes its own 64 KiB area in 16 pieces, from a buffer that it spoils as soon as it is answered, then reads it back.
-  std::vector<std::vector<unsigned char>> expected(9, std::vector<unsigned char>(65536)), buffers(9), back(9, std::vector<unsigned char>(65536));
+  std::vector<std::vector<unsigned char>> expected(9, std::vector<unsigned char>(65536)), buffers(9),
+      back(9, std::vector<unsigned char>(65536));
   for (std::uint32_t d = 0; d < 9; ++d) {
     for (auto& b : expected[d]) b = static_cast<unsigned char>(random.next());
     buffers[d] = expected[d];
-    for (std::uint64_t i = 0; i < 16; ++i) t.devices[d]->send(write_command, d * 65536U + i * 4096, 4_KiB, zero, i, buffers[d].data() + i * 4096);
+    for (std::uint64_t i = 0; i < 16; ++i)
+      t.devices[d]->send(write_command, d * 65536U + i * 4096, 4_KiB, zero, i, buffers[d].data() + i * 4096);
   }
   Time at = zero;
   while (t.host.seen.size() < 9 * 16) {
@@ -132,7 +135,8 @@ TEST(PciePart, BytesSurviveLinkAndSwitchUnderRandomTraffic) {
   const Time now = t.bench.agenda.now();
   for (std::uint32_t d = 0; d < 9; ++d) {
     for (std::uint64_t i = 0; i < 13; ++i) {
-      t.devices[d]->send(read_command, d * 65536U + i * 5000, Bytes{std::min<std::uint64_t>(5000, 65536 - i * 5000)}, now, 100 + i, back[d].data() + i * 5000);
+      t.devices[d]->send(read_command, d * 65536U + i * 5000, Bytes{std::min<std::uint64_t>(5000, 65536 - i * 5000)}, now, 100 + i,
+                         back[d].data() + i * 5000);
     }
     t.devices[d]->send(read_command, d * 65536U + 65000, 536_B, now, 200, back[d].data() + 65000);
   }
@@ -180,8 +184,9 @@ TEST(PciePart, SlowHostUnderRandomStressConservesAndKeepsOrder) {
   std::vector<std::size_t> next(9, 0);
   std::uint64_t read_seen = 0;
   for (const Seen& s : t.host.seen) {
-    if (s.write) { ASSERT_EQ(s.address, sent[s.source].at(next[s.source]++)); }
-    else ++read_seen;
+    if (s.write) {
+      ASSERT_EQ(s.address, sent[s.source].at(next[s.source]++));
+    } else ++read_seen;
   }
   for (std::uint32_t d = 0; d < 9; ++d) EXPECT_EQ(next[d], sent[d].size());
   EXPECT_EQ(read_seen, reads);

@@ -58,16 +58,22 @@ void expect_violation(const std::string& rule, Puppet::Body body, bool finish = 
 }
 
 TEST(ProtocolChecker, CleanTrafficIsClean) {
-  expect_violation("", [](Puppet& p) {
-    Payload& a = p.make();
-    p.forward(a, tlm::BEGIN_REQ);
-    p.backward(a, tlm::END_REQ);
-    p.backward(a, tlm::BEGIN_RESP, 5ns);
-    p.forward(a, tlm::END_RESP, 6ns);
-  }, true);
+  expect_violation(
+      "",
+      [](Puppet& p) {
+        Payload& a = p.make();
+        p.forward(a, tlm::BEGIN_REQ);
+        p.backward(a, tlm::END_REQ);
+        p.backward(a, tlm::BEGIN_RESP, 5ns);
+        p.forward(a, tlm::END_RESP, 6ns);
+      },
+      true);
 }
 TEST(ProtocolChecker, SecondRequestWhileOneIsOpen) {
-  expect_violation("request:", [](Puppet& p) { p.forward(p.make(), tlm::BEGIN_REQ); p.forward(p.make(), tlm::BEGIN_REQ); });
+  expect_violation("request:", [](Puppet& p) {
+    p.forward(p.make(), tlm::BEGIN_REQ);
+    p.forward(p.make(), tlm::BEGIN_REQ);
+  });
 }
 TEST(ProtocolChecker, RequestBeforeAnAnnotatedEndOfRequest) {
   expect_violation("request:", [](Puppet& p) {
@@ -80,7 +86,10 @@ TEST(ProtocolChecker, RequestBeforeAnAnnotatedEndOfRequest) {
 TEST(ProtocolChecker, SecondResponseWhileOneIsOpen) {
   expect_violation("response:", [](Puppet& p) {
     Payload &a = p.make(), &b = p.make();
-    for (Payload* x : {&a, &b}) { p.forward(*x, tlm::BEGIN_REQ); p.backward(*x, tlm::END_REQ); }
+    for (Payload* x : {&a, &b}) {
+      p.forward(*x, tlm::BEGIN_REQ);
+      p.backward(*x, tlm::END_REQ);
+    }
     p.backward(a, tlm::BEGIN_RESP);
     p.backward(b, tlm::BEGIN_RESP);
   });
@@ -96,7 +105,12 @@ TEST(ProtocolChecker, TimeRunsBackwards) {
   });
 }
 TEST(ProtocolChecker, ResponseWithoutAStatus) {
-  expect_violation("status:", [](Puppet& p) { p.ok = false; Payload& a = p.make(); p.forward(a, tlm::BEGIN_REQ); p.backward(a, tlm::BEGIN_RESP); });
+  expect_violation("status:", [](Puppet& p) {
+    p.ok = false;
+    Payload& a = p.make();
+    p.forward(a, tlm::BEGIN_REQ);
+    p.backward(a, tlm::BEGIN_RESP);
+  });
 }
 TEST(ProtocolChecker, LengthChangedUnderway) {
   expect_violation("unchanged:", [](Puppet& p) {
@@ -107,10 +121,21 @@ TEST(ProtocolChecker, LengthChangedUnderway) {
   });
 }
 TEST(ProtocolChecker, NoDataPointer) {
-  expect_violation("payload:", [](Puppet& p) { Payload& a = p.make(); a.set_data_ptr(nullptr); p.forward(a, tlm::BEGIN_REQ); });
+  expect_violation("payload:", [](Puppet& p) {
+    Payload& a = p.make();
+    a.set_data_ptr(nullptr);
+    p.forward(a, tlm::BEGIN_REQ);
+  });
 }
 TEST(ProtocolChecker, LeftOpenAtTheEnd) {
-  expect_violation("finished:", [](Puppet& p) { Payload& a = p.make(); p.forward(a, tlm::BEGIN_REQ); p.backward(a, tlm::END_REQ); }, true);
+  expect_violation(
+      "finished:",
+      [](Puppet& p) {
+        Payload& a = p.make();
+        p.forward(a, tlm::BEGIN_REQ);
+        p.backward(a, tlm::END_REQ);
+      },
+      true);
 }
 
 }  // namespace

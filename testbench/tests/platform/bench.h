@@ -84,7 +84,8 @@ class Digest {
       add(h->name);
       add(h->count());
       add(static_cast<std::uint64_t>(h->sum()));
-      for (const std::uint64_t ppm : {0ULL, 500'000ULL, 990'000ULL, 1'000'000ULL}) add(static_cast<std::uint64_t>(h->percentile(ppm).count()));
+      for (const std::uint64_t ppm : {0ULL, 500'000ULL, 990'000ULL, 1'000'000ULL})
+        add(static_cast<std::uint64_t>(h->percentile(ppm).count()));
     }
     for (const auto* child : group.children()) add(*child);
   }
@@ -143,9 +144,11 @@ class Rig {
   using Hook = std::function<bool(tlm::tlm_initiator_socket<>&, tlm::tlm_target_socket<>&, const std::string&)>;
   explicit Rig(const std::string& preset, const Settings& settings = {}, Hook hook = {}) : Rig{load(preset, settings), std::move(hook)} {}
   explicit Rig(const platform::Config& config, Hook hook = {})
-      : hook_{std::move(hook)}, reports_{(fail_on_reports(), true)},
+      : hook_{std::move(hook)},
+        reports_{(fail_on_reports(), true)},
         platform{config, models(), [this](auto& from, auto& to, const std::string& name) { wire(from, to, name); }},
-        client{"client", platform.environment()}, objects{client} {
+        client{"client", platform.environment()},
+        objects{client} {
     wire(client.out(), platform.fabric().client_in(), "client_out");
     wire(platform.fabric().client_out(), client.in(), "client_in");
     try {
@@ -253,9 +256,7 @@ auto in_child(Body body) {
       const Result mine = body();
       const bool sent = ::write(ends[1], &mine, sizeof mine) == static_cast<ssize_t>(sizeof mine);
       code = sent && !::testing::Test::HasFailure() ? 0 : 1;
-    } catch (const std::exception& e) {
-      std::printf("in a child: %s\n", e.what());
-    }
+    } catch (const std::exception& e) { std::printf("in a child: %s\n", e.what()); }
     std::fflush(nullptr);
     _exit(code);
   }

@@ -18,8 +18,13 @@ using firmware::Rw;
 using Unit = std::array<unsigned char, 4096>;
 
 Settings data_mode(bool encrypt) {
-  return {"data=true", encrypt ? "firmware.encrypt=true" : "firmware.encrypt=false", "nand.channels=4", "nand.dies_per_channel=2", "nand.blocks_per_plane=64",
-          "ftl.capacity=32GiB", "ftl.write_buffer=8MiB"};
+  return {"data=true",
+          encrypt ? "firmware.encrypt=true" : "firmware.encrypt=false",
+          "nand.channels=4",
+          "nand.dies_per_channel=2",
+          "nand.blocks_per_plane=64",
+          "ftl.capacity=32GiB",
+          "ftl.write_buffer=8MiB"};
 }
 
 JobSpec verified(Rw rw, Bytes size, std::uint64_t ios) {

@@ -32,7 +32,8 @@ JobSpec job(Rw rw, Bytes bs, std::uint32_t iodepth, std::uint32_t numjobs) {
 
 double measure(Work work, Settings settings) {
   const bool objects = work == Work::load_alone || work == Work::loads || work == Work::one_core;
-  if (work == Work::read_alone || work == Work::reads || work == Work::stream_read) settings.insert(settings.begin(), "ftl.precondition=sequential");
+  if (work == Work::read_alone || work == Work::reads || work == Work::stream_read)
+    settings.insert(settings.begin(), "ftl.precondition=sequential");
   return in_child([&]() -> double {
     Rig rig{objects ? "bf4-icms" : "single-drive", settings};
     JobSpec s;
@@ -111,7 +112,12 @@ const Settings one_channel{"nand.channels=1", "nand.dies_per_channel=64"};
 INSTANTIATE_TEST_SUITE_P(
     All, PlatformKnob,
     ::testing::Values(
-        Knob{"nand_channels", Work::reads, {"nand.channels=2", "nand.dies_per_channel=32"}, {"nand.channels=4", "nand.dies_per_channel=16"}, 1.9, 2.05},
+        Knob{"nand_channels",
+             Work::reads,
+             {"nand.channels=2", "nand.dies_per_channel=32"},
+             {"nand.channels=4", "nand.dies_per_channel=16"},
+             1.9,
+             2.05},
         Knob{"nand_dies", Work::stream_write, {}, {"nand.dies_per_channel=2", "ftl.capacity=3000GB"}, 0.49, 0.51},
         Knob{"nand_bus_rate", Work::reads, one_channel, {"nand.bus_rate=1200MB/s"}, 0.60, 0.64},
         Knob{"nand_t_r", Work::read_alone, {}, {"nand.t_r_lower=67.5us", "nand.t_r_middle=90us", "nand.t_r_upper=117us"}, 1.7, 1.9},
@@ -120,17 +126,32 @@ INSTANTIATE_TEST_SUITE_P(
         Knob{"nand_sca", Work::reads, one_channel, {"nand.sca=true"}, 1.5, 1.7},
         Knob{"nand_parity", Work::reads, one_channel, {"nand.parity=1KiB"}, 0.90, 0.95},
         Knob{"nand_ecc_latency", Work::read_alone, {}, {"nand.ecc_latency=12us"}, 1.15, 1.20},
-        Knob{"nand_plane_reads", Work::reads, {"nand.t_r_lower=200us", "nand.t_r_middle=200us", "nand.t_r_upper=200us"}, {"nand.independent_plane_reads=false"}, 0.25, 0.45},
+        Knob{"nand_plane_reads",
+             Work::reads,
+             {"nand.t_r_lower=200us", "nand.t_r_middle=200us", "nand.t_r_upper=200us"},
+             {"nand.independent_plane_reads=false"},
+             0.25,
+             0.45},
         Knob{"pcie_lanes", Work::stream_read, {}, {"pcie.lanes=2"}, 0.49, 0.51},
         Knob{"pcie_generation", Work::stream_read, {}, {"pcie.generation=4"}, 0.49, 0.51},
         Knob{"pcie_mps", Work::stream_read, {}, {"pcie.mps=128B", "pcie.completion_run=128B"}, 0.87, 0.89},
-        Knob{"pcie_latency", Work::write_alone, {"nvme.write_latency=3us"}, {"pcie.latency=250ns", "pcie.credit_round_trip=500ns"}, 1.1, 1.25},
+        Knob{"pcie_latency",
+             Work::write_alone,
+             {"nvme.write_latency=3us"},
+             {"pcie.latency=250ns", "pcie.credit_round_trip=500ns"},
+             1.1,
+             1.25},
         Knob{"pcie_tags", Work::stream_write, {"pcie.generation=4"}, {"pcie.tags=2"}, 0.01, 0.5},
         Knob{"pcie_credits", Work::stream_read, {}, {"pcie.posted_data=2KiB"}, 0.5, 0.6},
         Knob{"nvme_command_time", Work::reads, {"nvme.engines=1"}, {"nvme.command_time=1600ns"}, 0.495, 0.505},
         Knob{"nvme_contexts", Work::reads, {}, {"nvme.contexts=64"}, 0.2, 0.4},
         Knob{"nvme_read_latency", Work::read_alone, {}, {"nvme.read_latency=13us"}, 1.15, 1.2},
-        Knob{"nvme_dma_outstanding", Work::stream_write, {"nand.t_prog=300us"}, {"nvme.dma_outstanding=1", "nvme.write_chunk=4KiB"}, 0.1, 0.9},
+        Knob{"nvme_dma_outstanding",
+             Work::stream_write,
+             {"nand.t_prog=300us"},
+             {"nvme.dma_outstanding=1", "nvme.write_chunk=4KiB"},
+             0.1,
+             0.9},
         Knob{"ftl_write_buffer", Work::burst_write, {"ftl.write_buffer=96MiB"}, {"ftl.write_buffer=16MiB"}, 1.2, 1.6},
         Knob{"ftl_lookup_rate", Work::reads, {}, {"ftl.lookup_rate=500kHz"}, 0.1, 0.2},
         Knob{"ftl_lookup_latency", Work::read_alone, {}, {"ftl.lookup_latency=10500ns"}, 1.15, 1.2},
@@ -141,7 +162,12 @@ INSTANTIATE_TEST_SUITE_P(
         Knob{"firmware_job_cycles", Work::one_core, {}, {"firmware.job_cycles=850"}, 0.40, 0.50},
         Knob{"firmware_window", Work::load_alone, {}, {"firmware.window=1", "firmware.windows=1"}, 2.0, 10.0},
         Knob{"firmware_encrypt", Work::load_alone, {"firmware.encrypt=false"}, {"firmware.encrypt=true"}, 1.0001, 1.3},
-        Knob{"firmware_cores", Work::loads, {"firmware.parse_cycles=100000", "firmware.plan_cycles=100000", "firmware.cores=16"}, {"firmware.cores=1"}, 0.05, 0.6},
+        Knob{"firmware_cores",
+             Work::loads,
+             {"firmware.parse_cycles=100000", "firmware.plan_cycles=100000", "firmware.cores=16"},
+             {"firmware.cores=1"},
+             0.05,
+             0.6},
         Knob{"cores_clock", Work::one_core, {}, {"cores.clock=850MHz"}, 0.5, 0.6},
         Knob{"cores_mmio", Work::read_alone, {}, {"cores.mmio_cycles=17040"}, 1.15, 1.4},
         Knob{"dram_peak", Work::loads, {}, {"dram.peak=40GB/s"}, 0.1, 0.3},

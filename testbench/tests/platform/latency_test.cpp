@@ -18,7 +18,8 @@ struct Path {
   Duration load() const { return c.bus.latency + burst(64_B) + c.dram.read_latency + c.bus.latency; }
   /// A read by the drive, up to its last byte: requests up, memory, completions down at the narrowest rate (the link).
   Duration dma_read(std::uint64_t address, Bytes size) const {
-    const Duration memory = c.crypto.bypass_latency + c.bus.latency + burst(c.dram.granule) + c.dram.read_latency + c.bus.latency + c.crypto.bypass_latency;
+    const Duration memory =
+        c.crypto.bypass_latency + c.bus.latency + burst(c.dram.granule) + c.dram.read_latency + c.bus.latency + c.crypto.bypass_latency;
     const Duration rest = burst(size) - burst(c.dram.granule);  // the last byte comes so much after the first
     const Duration all = wire.time(wire.completion(address, size).wire);
     const Duration piece = std::min(wire.full_completion(), all);
@@ -40,8 +41,8 @@ struct Path {
   Duration codewords(std::uint64_t n) const { return n * (c.nand.codeword + c.nand.parity) / c.nand.bus_rate; }
   /// A journey ends with the entry's being sent. Then it is on its way to memory, seen by a poll, read, and taken.
   Duration completion_seen() const {
-    return dma_write(16_B) + wire.latency() + c.crypto.bypass_latency + c.bus.latency + burst(16_B) + c.dram.write_latency + core(c.cores.poll_cycles) +
-           core(c.firmware.poll_cycles + c.firmware.completion_cycles) + load();
+    return dma_write(16_B) + wire.latency() + c.crypto.bypass_latency + c.bus.latency + burst(16_B) + c.dram.write_latency +
+           core(c.cores.poll_cycles) + core(c.firmware.poll_cycles + c.firmware.completion_cycles) + load();
   }
   const platform::Config& c;
   pcie::Wire wire;
@@ -86,11 +87,13 @@ TEST(PlatformLatency, OneRead4KiB) {
   EXPECT_EQ(one.at(Stage::transfer), c.nand.t_cmd_read + c.nand.t_cmd_out + p.codewords(1));
   EXPECT_EQ(one.at(Stage::ecc), c.nand.ecc_latency);
   EXPECT_EQ(one.at(Stage::link), p.dma_write(4_KiB));
-  for (const Stage s : {Stage::sq_wait, Stage::die_wait, Stage::channel_wait, Stage::buffer_wait, Stage::link_wait}) EXPECT_EQ(one.at(s), Duration{}) << name_of(s);
+  for (const Stage s : {Stage::sq_wait, Stage::die_wait, Stage::channel_wait, Stage::buffer_wait, Stage::link_wait})
+    EXPECT_EQ(one.at(s), Duration{}) << name_of(s);
   EXPECT_EQ(one.at(Stage::completion), c.nvme.completion_latency);
 
   const Duration flash = c.nand.t_cmd_read + p.sense(c.nand.t_r_lower) + c.nand.t_cmd_out + p.codewords(1) + c.nand.ecc_latency;
-  const Duration drive = p.fetch() + c.nvme.command_time + c.nvme.read_latency + p.look_up(1) + flash + p.dma_write(4_KiB) + c.nvme.completion_latency;
+  const Duration drive =
+      p.fetch() + c.nvme.command_time + c.nvme.read_latency + p.look_up(1) + flash + p.dma_write(4_KiB) + c.nvme.completion_latency;
   EXPECT_EQ(one.journey.total(), drive);
   EXPECT_EQ(r.read().slat.max(), p.slat());
   EXPECT_EQ(r.read().lat.max(), p.slat() + p.doorbell() + drive + p.completion_seen());
@@ -125,8 +128,8 @@ TEST(PlatformLatency, OneRead128KiB) {
   EXPECT_EQ(one.at(Stage::completion), c.nvme.completion_latency);
 
   // The first chunk of 16 units is looked up first, and the link's serialiser is free when its data comes.
-  const Duration drive = p.fetch() + c.nvme.command_time + c.nvme.read_latency + p.look_up(16) + command + p.sense(c.nand.t_r_upper) + c.nand.t_cmd_out +
-                         p.codewords(1) + c.nand.ecc_latency + link + c.nvme.completion_latency;
+  const Duration drive = p.fetch() + c.nvme.command_time + c.nvme.read_latency + p.look_up(16) + command + p.sense(c.nand.t_r_upper) +
+                         c.nand.t_cmd_out + p.codewords(1) + c.nand.ecc_latency + link + c.nvme.completion_latency;
   EXPECT_EQ(one.journey.total(), drive);
   EXPECT_EQ(r.read().lat.max(), p.slat() + p.doorbell() + drive + p.completion_seen());
   rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive0_write"});
@@ -147,8 +150,8 @@ TEST(PlatformLatency, OneWrite4KiB) {
   EXPECT_EQ(one.at(Stage::map), p.look_up(1) - c.ftl.lookup_latency + c.ftl.write_latency);
   EXPECT_EQ(one.at(Stage::buffer_wait), Duration{});
   EXPECT_EQ(one.at(Stage::completion), c.nvme.completion_latency);
-  const Duration drive = p.fetch() + c.nvme.command_time + c.nvme.write_latency + data + p.look_up(1) - c.ftl.lookup_latency + c.ftl.write_latency +
-                         c.nvme.completion_latency;
+  const Duration drive = p.fetch() + c.nvme.command_time + c.nvme.write_latency + data + p.look_up(1) - c.ftl.lookup_latency +
+                         c.ftl.write_latency + c.nvme.completion_latency;
   EXPECT_EQ(one.journey.total(), drive);
   EXPECT_EQ(r.write().lat.max(), p.slat() + p.doorbell() + drive + p.completion_seen());
   rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive0_read", "drive0_flash"});

@@ -89,7 +89,8 @@ TEST(PlatformSaturation, OneCoreOfCommands) {
   auto& r = rig.job(spec);
   const auto& c = rig.platform.config();
   const Duration load = 2 * c.bus.latency + 64_B / scaled(c.dram.peak, c.dram.efficiency, 1000) + c.dram.read_latency;
-  const Duration own = cycles(c.firmware.job_cycles + c.firmware.submit_cycles + c.firmware.completion_cycles + c.cores.store_cycles, c.cores.clock);
+  const Duration own =
+      cycles(c.firmware.job_cycles + c.firmware.submit_cycles + c.firmware.completion_cycles + c.cores.store_cycles, c.cores.clock);
   const double bound = 1.0 / to_seconds(own + load / 4);
   EXPECT_LT(near(r.iops(0), bound), 0.01) << r.iops(0) << " of " << bound;
 }
@@ -104,7 +105,8 @@ double load_rate(Rig& rig, std::uint64_t objects, Bytes size, std::uint64_t dept
     std::uint64_t bytes;
   };
   const auto run_to = [&](std::uint64_t target) {
-    while (counter({&rig.client}, "client", "bytes_in") < target && rig.platform.next_event() != never) rig.platform.run_until(rig.platform.now() + 1us);
+    while (counter({&rig.client}, "client", "bytes_in") < target && rig.platform.next_event() != never)
+      rig.platform.run_until(rig.platform.now() + 1us);
     return Sample{rig.platform.now(), counter({&rig.client}, "client", "bytes_in")};
   };
   rig.objects.start(false, 0, objects, size, depth, rig.platform.now());
@@ -120,7 +122,8 @@ TEST(PlatformSaturation, ObjectLoadsFillTheFabric) {
   Rig rig{"bf4-icms", {"firmware.encrypt=false"}};
   const double rate = load_rate(rig, 1024, 4_MiB, 64);
   const auto& f = rig.platform.config().fabric;
-  const double bound = static_cast<double>(f.line_rate.bytes_per_second) * static_cast<double>(f.mtu.count) / static_cast<double>((f.mtu + f.packet_overhead).count);
+  const double bound = static_cast<double>(f.line_rate.bytes_per_second) * static_cast<double>(f.mtu.count) /
+                       static_cast<double>((f.mtu + f.packet_overhead).count);
   EXPECT_LT(near(bound, 98.04e9), 0.001);
   EXPECT_LT(near(rate, bound), 0.01) << rate << " of " << bound;
   rig.expect_sound({"bus_crypto"});

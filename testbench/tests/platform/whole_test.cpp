@@ -75,7 +75,8 @@ TEST_P(PlatformPreset, BootsAndMovesData) {
   EXPECT_EQ(rig.client.wrong_bytes(), 0U);
   // Every drive had its share, to a frame.
   for (std::size_t d = 0; d < rig.platform.drives(); ++d) {
-    const double share = static_cast<double>(rig.count("drive" + std::to_string(d) + ".nvme", "bytes_read")) * c.general.drives / (8.0 * static_cast<double>(size.count));
+    const double share = static_cast<double>(rig.count("drive" + std::to_string(d) + ".nvme", "bytes_read")) * c.general.drives /
+                         (8.0 * static_cast<double>(size.count));
     EXPECT_NEAR(share, 1.0, 0.2) << d;
   }
   // 20 MiB are in the write buffer still where it is larger: then no drive's flash is read.
@@ -91,9 +92,7 @@ INSTANTIATE_TEST_SUITE_P(All, PlatformPreset,
                            return name + (std::get<1>(info.param) ? "_switch" : "_ports");
                          });
 
-TEST(PlatformPresets, AreTheThree) {
-  EXPECT_EQ(platform::presets(), (std::vector<std::string>{"bf4-icms", "bf4-stx", "single-drive"}));
-}
+TEST(PlatformPresets, AreTheThree) { EXPECT_EQ(platform::presets(), (std::vector<std::string>{"bf4-icms", "bf4-stx", "single-drive"})); }
 
 TEST(PlatformSwitch, CostsItsLatencyAndSharesOneUplink) {
   struct Row {
@@ -131,7 +130,11 @@ struct Probe {
   std::vector<nvme::Status> status;
   firmware::Driver* driver = nullptr;
   void submit(cores::CoreContext& ctx, std::uint64_t buffer, std::uint64_t write) {
-    driver->submit(ctx, {.kind = write != 0 ? firmware::Kind::write : firmware::Kind::read, .drive = 0, .lba = 0, .blocks = 1, .buffer = buffer,
+    driver->submit(ctx, {.kind = write != 0 ? firmware::Kind::write : firmware::Kind::read,
+                         .drive = 0,
+                         .lba = 0,
+                         .blocks = 1,
+                         .buffer = buffer,
                          .done = firmware::Done::to<&Probe::done>(this)});
     driver->ring(ctx);
   }
@@ -155,7 +158,8 @@ TEST(PlatformBus, IsolatesDrives) {
   };
   const std::uint64_t refused = rig.count("bus", "refused");
   std::uint64_t n = 0;
-  for (const std::uint64_t buffer : {bus::index_base, bus::nic_base, bus::crypto_base, bus::bar_base + bus::bar_stride, std::uint64_t{0x0300'0000'0000}, std::uint64_t{0}}) {
+  for (const std::uint64_t buffer : {bus::index_base, bus::nic_base, bus::crypto_base, bus::bar_base + bus::bar_stride,
+                                     std::uint64_t{0x0300'0000'0000}, std::uint64_t{0}}) {
     EXPECT_EQ(go(buffer, false), nvme::Status::success) << buffer;  // a posted write: nobody answers it; its data is dropped, and counted
     EXPECT_EQ(go(buffer, true), nvme::Status::data_transfer_error) << buffer;
     n += 2;
@@ -249,7 +253,8 @@ class PlatformStall : public ::testing::TestWithParam<StallCase> {};
 TEST_P(PlatformStall, IsExplained) {
   const StallCase& s = GetParam();
   std::unique_ptr<Silent> silent;
-  Rig rig{load("single-drive", {"ftl.precondition=sequential", "ftl.write_buffer=4MiB", "nand.channels=2", "nand.blocks_per_plane=64", "ftl.capacity=8GiB"}),
+  Rig rig{load("single-drive", {"ftl.precondition=sequential", "ftl.write_buffer=4MiB", "nand.channels=2", "nand.blocks_per_plane=64",
+                                "ftl.capacity=8GiB"}),
           [&](auto& from, auto& to, const std::string& name) {
             if (name != s.socket) return false;
             silent = std::make_unique<Silent>("silent", s.good, s.takes);
@@ -285,12 +290,33 @@ TEST_P(PlatformStall, IsExplained) {
 INSTANTIATE_TEST_SUITE_P(
     All, PlatformStall,
     ::testing::Values(
-        StallCase{"flash_reads", "drive0_flash", 100, true, Rw::read, {"drive0.ftl", "reads and erases wait for the flash", "drive0.nvme", "data from the FTL", "a completion of drive 0", "commands of block jobs"}},
+        StallCase{"flash_reads",
+                  "drive0_flash",
+                  100,
+                  true,
+                  Rw::read,
+                  {"drive0.ftl", "reads and erases wait for the flash", "drive0.nvme", "data from the FTL", "a completion of drive 0",
+                   "commands of block jobs"}},
         StallCase{"flash_takes_nothing", "drive0_flash", 100, false, Rw::read, {"drive0.ftl", "the array to accept them"}},
-        StallCase{"flash_programs", "drive0_flash", 10, true, Rw::write, {"drive0.ftl", "room in the write buffer", "programs wait for the flash", "drive0.nvme", "write commands wait for"}},
+        StallCase{"flash_programs",
+                  "drive0_flash",
+                  10,
+                  true,
+                  Rw::write,
+                  {"drive0.ftl", "room in the write buffer", "programs wait for the flash", "drive0.nvme", "write commands wait for"}},
         StallCase{"ftl_reads", "drive0_read", 100, true, Rw::read, {"drive0.nvme", "data from the FTL", "a completion of drive 0"}},
-        StallCase{"ftl_writes", "drive0_write", 100, false, Rw::write, {"drive0.nvme", "the FTL to take and answer it", "a completion of drive 0"}},
-        StallCase{"host_takes_nothing", "drive0_crypto", 300, false, Rw::read, {"drive0.link", "credits (the host takes no more)", "drive0.nvme"}},
+        StallCase{"ftl_writes",
+                  "drive0_write",
+                  100,
+                  false,
+                  Rw::write,
+                  {"drive0.nvme", "the FTL to take and answer it", "a completion of drive 0"}},
+        StallCase{"host_takes_nothing",
+                  "drive0_crypto",
+                  300,
+                  false,
+                  Rw::read,
+                  {"drive0.link", "credits (the host takes no more)", "drive0.nvme"}},
         StallCase{"memory_silent", "crypto_out", 300, true, Rw::read, {"crypto", "their responses", "a completion of drive 0"}},
         StallCase{"doorbells_lost", "drive0_bar", 200, false, Rw::read, {"drive0.link", "the device to take them"}}),
     [](const auto& info) { return std::string(info.param.name); });

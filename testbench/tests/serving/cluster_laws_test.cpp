@@ -71,7 +71,8 @@ TEST(ClusterHits, tiers_together_hit_what_the_largest_does) {
   Trial run{config};
   run.play(log);
   const ServingStats& s = run.cluster.stats();
-  EXPECT_EQ(s.g1.blocks.value + s.g2.blocks.value + s.g35.blocks.value, hit_rates(log, LruCache<>::unlimited, TouchOrder::tail_first).prefix_hits);
+  EXPECT_EQ(s.g1.blocks.value + s.g2.blocks.value + s.g35.blocks.value,
+            hit_rates(log, LruCache<>::unlimited, TouchOrder::tail_first).prefix_hits);
   EXPECT_GT(s.g1.blocks.value, 0U);
   EXPECT_GT(s.g2.blocks.value, 0U);
   EXPECT_GT(s.g35.blocks.value, 0U);
@@ -88,7 +89,9 @@ TEST(ClusterLaws, hold_for_random_logs) {
       config.max_loads = 7;
       config.max_stores = 5;
       config.max_batch = 8;
-      Trial run{config, true, {.read = 20_GBps, .write = 15_GBps, .read_latency = 100us, .write_latency = 20us, .capacity = 3000, .tells = tells}};
+      Trial run{config,
+                true,
+                {.read = 20_GBps, .write = 15_GBps, .read_latency = 100us, .write_latency = 20us, .capacity = 3000, .tells = tells}};
       run.cluster.replay(log);
       for (int i = 1; i < 20; ++i) {
         run.agenda.run_until(Time{i * 8s});
@@ -104,9 +107,7 @@ TEST(ClusterLaws, hold_for_random_logs) {
       EXPECT_LE(s.most_stores, 5U * instances);
       EXPECT_EQ(run.store.read_bytes().count, s.g35.read.value);
       EXPECT_EQ(run.store.written_bytes().count, s.g35.written.value);
-      if (!tells) {
-        EXPECT_GT(s.recomputed.value, 0U) << "a silent device is found out by its misses";
-      }
+      if (!tells) { EXPECT_GT(s.recomputed.value, 0U) << "a silent device is found out by its misses"; }
       for (const RequestRecord& r : run.records) ASSERT_EQ(r.ttft, r.queue + r.prefill + r.load_wait);
     }
   }

@@ -61,10 +61,10 @@ void layerwise(Rate rate, Duration latency, std::uint32_t fresh, Duration load_p
 }
 
 TEST(Cluster, loading_overlaps_prefill_layer_by_layer) {
-  layerwise(object_per_ms, 0_ps, 0, 1ms);                       // loading is everything
-  layerwise(object_per_ms, 300us, 0, 1ms);                      // and a latency in front, once
-  layerwise(object_per_ms, 0_ps, 2000, 1ms);                    // b = 8 ms, c a little above
-  layerwise(Rate{167'772'160'000}, 100us, 20'000, 100us);       // computing is everything
+  layerwise(object_per_ms, 0_ps, 0, 1ms);                  // loading is everything
+  layerwise(object_per_ms, 300us, 0, 1ms);                 // and a latency in front, once
+  layerwise(object_per_ms, 0_ps, 2000, 1ms);               // b = 8 ms, c a little above
+  layerwise(Rate{167'772'160'000}, 100us, 20'000, 100us);  // computing is everything
 }
 
 TEST(Cluster, a_small_window_costs_a_latency_per_object) {
@@ -150,7 +150,8 @@ TEST(Cluster, a_silent_eviction_is_recomputed_and_stored_again) {
     EXPECT_TRUE(run.cluster.done());
     EXPECT_EQ(run.broken(), "");
     EXPECT_EQ(run.of(2).g35_tokens, 3 * 512U) << "the hit ends before the block that is gone";
-    EXPECT_EQ(run.of(2).prefill, run.cluster.roofline().prefill(4096, 3 * 512)) << "all layers of the rest are computed, whenever the miss came";
+    EXPECT_EQ(run.of(2).prefill, run.cluster.roofline().prefill(4096, 3 * 512))
+        << "all layers of the rest are computed, whenever the miss came";
     EXPECT_EQ(run.cluster.stats().loads_missed.value, 1U);
     EXPECT_EQ(run.cluster.stats().recomputed.value, 1U);
     EXPECT_EQ(run.cluster.stats().stores_kept.value, (8 + 1) * groups) << "the lost block is stored once more";

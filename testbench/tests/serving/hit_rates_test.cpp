@@ -18,7 +18,8 @@ using serving::TouchOrder;
 void compare(const std::string& name) {
   const std::string log_file = shared_file("traces/" + name + ".jsonl.zst");
   const std::string reference_file = shared_file("traces/reference_hit_rates.json");
-  if (log_file.empty() || reference_file.empty()) GTEST_SKIP() << "the published log " << name << " or its reference ratios are not on this machine (FLASHPATH_SHARED)";
+  if (log_file.empty() || reference_file.empty())
+    GTEST_SKIP() << "the published log " << name << " or its reference ratios are not on this machine (FLASHPATH_SHARED)";
   const auto log = replay::read_mooncake(log_file, {.strict = true, .jitter = false});
   const auto reference = nlohmann::json::parse(std::ifstream{reference_file}).at("traces").at(name + ".jsonl");
   EXPECT_EQ(log.requests.size(), reference.at("basic").at("requests").get<std::size_t>());

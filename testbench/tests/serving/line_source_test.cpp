@@ -67,7 +67,8 @@ TEST(LineSource, gives_the_same_lines_whatever_the_packing) {
   EXPECT_EQ(lines_of(folder.write("a.txt", text)), expected);
   EXPECT_EQ(lines_of(folder.write("named.zst", gzip(text))), expected) << "the content decides, not the name";
   EXPECT_EQ(lines_of(folder.write("named.gz", zstd(text))), expected);
-  EXPECT_EQ(lines_of(folder.write("one.gz", gzip("first\n\nthi") + gzip("rd, with CR\r\nlast, without end"))), expected) << "members in a row are one file";
+  EXPECT_EQ(lines_of(folder.write("one.gz", gzip("first\n\nthi") + gzip("rd, with CR\r\nlast, without end"))), expected)
+      << "members in a row are one file";
   EXPECT_EQ(lines_of(folder.write("two.zst", zstd("first\n\nthi") + zstd("rd, with CR\r\nlast, without end"))), expected);
   EXPECT_EQ(LineSource{folder.path() + "/one.gz"}.packing(), Packing::gzip);
   EXPECT_EQ(LineSource{folder.path() + "/two.zst"}.packing(), Packing::zstd);
@@ -129,7 +130,11 @@ TEST(LineSource, what_is_no_text_log_is_told) {
   EXPECT_TRUE(contains(defect_of(folder.write("empty.gz", gzip(""))), "the file is empty"));
   EXPECT_TRUE(contains(defect_of(folder.path()), "is a folder"));
   EXPECT_TRUE(contains(defect_of(folder.path() + "/absent"), "No such file"));
-  EXPECT_TRUE(contains(defect_of(folder.write("x", std::string("\xfd" "7zXZ\0", 6) + "..")), "xz-compressed"));
+  EXPECT_TRUE(contains(defect_of(folder.write("x", std::string("\xfd"
+                                                               "7zXZ\0",
+                                                               6) +
+                                                       "..")),
+                       "xz-compressed"));
   EXPECT_TRUE(contains(defect_of(folder.write("b", "BZh91AY")), "bzip2-compressed"));
   EXPECT_TRUE(contains(defect_of(folder.write("k", "PK\x03\x04....")), "zip archive"));
 }

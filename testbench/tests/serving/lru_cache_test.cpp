@@ -41,9 +41,7 @@ void against_a_list(std::uint64_t capacity, std::uint64_t keys) {
       }
     }
     ASSERT_EQ(cache.size(), list.size());
-    if (!list.empty()) {
-      ASSERT_EQ(cache.oldest(), list.back());
-    }
+    if (!list.empty()) { ASSERT_EQ(cache.oldest(), list.back()); }
   }
 }
 

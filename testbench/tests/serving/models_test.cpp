@@ -17,9 +17,10 @@ using namespace flashpath::serving;
 
 TEST(Models, kv_bytes_per_token_by_the_formula) {
   const std::pair<const char*, std::uint64_t> published[] = {
-      {"llama-3.1-8b", 131'072}, {"llama-3.1-70b", 327'680},  {"qwen2.5-72b", 327'680},         {"llama-3.1-405b", 516'096}, {"qwen3-32b", 262'144},
-      {"qwen3-8b", 147'456},     {"qwen3-235b-a22b", 192'512}, {"qwen3-coder-480b-a35b", 253'952}, {"mistral-large-2", 360'448}, {"mixtral-8x22b", 229'376},
-      {"glm-4.5", 376'832},      {"deepseek-v3", 70'272},      {"kimi-k2", 70'272},               {"llama-2-7b", 524'288},
+      {"llama-3.1-8b", 131'072},    {"llama-3.1-70b", 327'680}, {"qwen2.5-72b", 327'680},     {"llama-3.1-405b", 516'096},
+      {"qwen3-32b", 262'144},       {"qwen3-8b", 147'456},      {"qwen3-235b-a22b", 192'512}, {"qwen3-coder-480b-a35b", 253'952},
+      {"mistral-large-2", 360'448}, {"mixtral-8x22b", 229'376}, {"glm-4.5", 376'832},         {"deepseek-v3", 70'272},
+      {"kimi-k2", 70'272},          {"llama-2-7b", 524'288},
   };
   for (const auto& [name, bytes] : published) {
     EXPECT_EQ(find_model(name).kv_per_token(DType::bf16).count, bytes) << name;
@@ -58,7 +59,8 @@ TEST(Objects, divide_the_layers_and_come_near_the_target) {
     std::uint32_t layers, groups;
     Bytes object;
   };
-  for (const Case& c : {Case{"llama-3.1-70b", 8, 10, 16_MiB}, Case{"llama-3.1-8b", 8, 4, 16_MiB}, Case{"llama-3.1-405b", 9, 14, 18_MiB}, Case{"deepseek-v3", 61, 1, 35'979'264_B}}) {
+  for (const Case& c : {Case{"llama-3.1-70b", 8, 10, 16_MiB}, Case{"llama-3.1-8b", 8, 4, 16_MiB}, Case{"llama-3.1-405b", 9, 14, 18_MiB},
+                        Case{"deepseek-v3", 61, 1, 35'979'264_B}}) {
     const ObjectLayout layout{find_model(c.model), DType::bf16, 512, 16_MiB};
     EXPECT_EQ(layout.layers_per_object(), c.layers) << c.model;
     EXPECT_EQ(layout.groups(), c.groups) << c.model;
@@ -95,9 +97,11 @@ TEST(ServingConfig, every_mistake_is_told) {
     return all;
   };
   const std::string names = told({.model = "llama", .dtype = "int8", .accelerator = "tpu", .load_policy = "sometimes"});
-  for (const char* part : {"serving.model = \"llama\": no such model", "serving.dtype = \"int8\"", "serving.accelerator = \"tpu\"", "serving.load_policy = \"sometimes\": expected always or never"})
+  for (const char* part : {"serving.model = \"llama\": no such model", "serving.dtype = \"int8\"", "serving.accelerator = \"tpu\"",
+                           "serving.load_policy = \"sometimes\": expected always or never"})
     EXPECT_TRUE(contains(names, part)) << names;
-  EXPECT_TRUE(contains(told({.g1 = 500_GB, .g2 = 2_TB}), "serving.g1 = 500 GB: with 141 GB of weights it does not fit the 640 GB of 8xh100"));
+  EXPECT_TRUE(
+      contains(told({.g1 = 500_GB, .g2 = 2_TB}), "serving.g1 = 500 GB: with 141 GB of weights it does not fit the 640 GB of 8xh100"));
   EXPECT_TRUE(contains(told({.g1 = 400_GB, .g2 = 100_GB}), "smaller than g1"));
   EXPECT_TRUE(contains(told({.g1 = 1_MiB}), "smaller than one block of 167772160 bytes"));
 }

@@ -12,7 +12,8 @@ using replay::Log;
 using replay::read_mooncake;
 using replay::ReplayConfig;
 
-const std::string good = R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": [1, 2]})" "\n";
+const std::string good = R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": [1, 2]})"
+                         "\n";
 
 std::string many_good(int n) {
   std::string all;
@@ -22,8 +23,10 @@ std::string many_good(int n) {
 
 TEST(Mooncake, reads_what_is_there) {
   const Folder folder;
-  const Log log = read_mooncake(folder.write("a", R"({"timestamp": 27482, "input_length": 1025, "output_length": 52, "hash_ids": [46, 47, 18446744073709551615]})" "\n\n"
-                                                  R"({"hash_ids":[46],"output_length":0,"input_length":512,"timestamp":30000.5,"session_id":"x"})"));
+  const Log log = read_mooncake(
+      folder.write("a", R"({"timestamp": 27482, "input_length": 1025, "output_length": 52, "hash_ids": [46, 47, 18446744073709551615]})"
+                        "\n\n"
+                        R"({"hash_ids":[46],"output_length":0,"input_length":512,"timestamp":30000.5,"session_id":"x"})"));
   ASSERT_EQ(log.requests.size(), 2U);
   EXPECT_EQ(log.block_tokens, 512U);
   EXPECT_EQ(log.requests[0].arrival, 0_ps) << "times begin with the first request";
@@ -60,21 +63,29 @@ TEST(Mooncake, each_bad_line_says_why) {
       {R"({"timestamp": 99, "input_length": 600, "output_length": 5, "hash_ids": [1, 2]})", "timestamp goes back from 100 to 99 ms"},
       {R"({"timestamp": 9000000000, "input_length": 600, "output_length": 5, "hash_ids": [1, 2]})", "more than 90 days after the first"},
       {R"({"timestamp": 5000000000000, "input_length": 600, "output_length": 5, "hash_ids": [1, 2]})", "beyond the year 2100"},
-      {R"({"timestamp": "100", "input_length": 600, "output_length": 5, "hash_ids": [1, 2]})", "timestamp is a string: expected milliseconds"},
+      {R"({"timestamp": "100", "input_length": 600, "output_length": 5, "hash_ids": [1, 2]})",
+       "timestamp is a string: expected milliseconds"},
       {R"({"timestamp": 100, "input_length": -600, "output_length": 5, "hash_ids": [1, 2]})", "input_length -600 is negative"},
       {R"({"timestamp": 100, "input_length": 0, "output_length": 5, "hash_ids": []})", "input_length is 0: expected at least 1"},
       {R"({"timestamp": 100, "input_length": 10000001, "output_length": 5, "hash_ids": [1, 2]})", "input_length 10000001 is absurd"},
-      {R"({"timestamp": 100, "input_length": 18446744073709551615, "output_length": 5, "hash_ids": [1, 2]})", "input_length 18446744073709551615 is absurd"},
-      {R"({"timestamp": 100, "input_length": 600.5, "output_length": 5, "hash_ids": [1, 2]})", "input_length is a fraction: expected a number of tokens"},
+      {R"({"timestamp": 100, "input_length": 18446744073709551615, "output_length": 5, "hash_ids": [1, 2]})",
+       "input_length 18446744073709551615 is absurd"},
+      {R"({"timestamp": 100, "input_length": 600.5, "output_length": 5, "hash_ids": [1, 2]})",
+       "input_length is a fraction: expected a number of tokens"},
       {R"({"timestamp": 100, "input_length": 600, "output_length": -5, "hash_ids": [1, 2]})", "output_length -5 is negative"},
       {R"({"timestamp": 100, "input_length": 600, "output_length": 10000001, "hash_ids": [1, 2]})", "output_length 10000001 is absurd"},
       {R"({"timestamp": 100, "input_length": 600, "output_length": null, "hash_ids": [1, 2]})", "output_length is null"},
-      {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": ["a1", "b2"]})", "hash_ids[0] is a string: expected integers"},
-      {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": [1, 2.5]})", "hash_ids[1] is a fraction: expected integers"},
+      {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": ["a1", "b2"]})",
+       "hash_ids[0] is a string: expected integers"},
+      {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": [1, 2.5]})",
+       "hash_ids[1] is a fraction: expected integers"},
       {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": [1, -2]})", "hash_ids[1] is negative (-2)"},
-      {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": 7})", "hash_ids is an integer: expected an array of integers"},
-      {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": [1]})", "hash_ids has 1 ids, but input_length 600 needs 2"},
-      {R"({"timestamp": 100, "input_length": 512, "output_length": 5, "hash_ids": [1, 2]})", "hash_ids has 2 ids, but input_length 512 needs 1"},
+      {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": 7})",
+       "hash_ids is an integer: expected an array of integers"},
+      {R"({"timestamp": 100, "input_length": 600, "output_length": 5, "hash_ids": [1]})",
+       "hash_ids has 1 ids, but input_length 600 needs 2"},
+      {R"({"timestamp": 100, "input_length": 512, "output_length": 5, "hash_ids": [1, 2]})",
+       "hash_ids has 2 ids, but input_length 512 needs 1"},
   };
   const Folder folder;
   for (const Case& c : cases) {
@@ -121,7 +132,10 @@ TEST(Mooncake, the_limit_keeps_the_first_requests) {
 
 std::string stamps(const std::vector<int>& ms) {
   std::string all;
-  for (const int t : ms) all += R"({"timestamp": )" + std::to_string(t) + R"(, "input_length": 1, "output_length": 1, "hash_ids": [0]})" "\n";
+  for (const int t : ms)
+    all += R"({"timestamp": )" + std::to_string(t) +
+           R"(, "input_length": 1, "output_length": 1, "hash_ids": [0]})"
+           "\n";
   return all;
 }
 
@@ -143,9 +157,7 @@ TEST(Timing, a_grid_is_seen_and_left) {
     const Duration stamp = plain.requests[a.requests[i].line - 1].arrival;
     EXPECT_GE(a.requests[i].arrival, stamp);
     EXPECT_LT(a.requests[i].arrival, stamp + 3s);
-    if (i > 0) {
-      EXPECT_GE(a.requests[i].arrival, a.requests[i - 1].arrival);
-    }
+    if (i > 0) { EXPECT_GE(a.requests[i].arrival, a.requests[i - 1].arrival); }
   }
   EXPECT_LT(same_as_other_seed, 5);
 }

@@ -10,7 +10,9 @@ namespace {
 using namespace flashpath::literals;
 using namespace flashpath::serving;
 
-Roofline on(const char* model, const char* accelerator, DType dtype = DType::bf16) { return {find_model(model), find_accelerator(accelerator), dtype, DType::bf16}; }
+Roofline on(const char* model, const char* accelerator, DType dtype = DType::bf16) {
+  return {find_model(model), find_accelerator(accelerator), dtype, DType::bf16};
+}
 double gigabytes(Rate r) { return static_cast<double>(r.bytes_per_second) * 1e-9; }
 
 TEST(Roofline, vast_twenty_times) {
@@ -46,7 +48,8 @@ TEST(Roofline, break_even_is_bytes_over_recompute_time) {
 TEST(Roofline, prefill_is_additive_over_a_cut) {
   // F(n, 0) = F(p, 0) + F(n, p): the attention of the second part sees the first.
   const Roofline r = on("qwen3-32b", "h100");
-  for (const std::uint64_t p : {1U, 511U, 4096U, 9999U}) EXPECT_NEAR(r.prefill_flop(10'000, 0), r.prefill_flop(p, 0) + r.prefill_flop(10'000, p), 1e-9 * r.prefill_flop(10'000, 0));
+  for (const std::uint64_t p : {1U, 511U, 4096U, 9999U})
+    EXPECT_NEAR(r.prefill_flop(10'000, 0), r.prefill_flop(p, 0) + r.prefill_flop(10'000, p), 1e-9 * r.prefill_flop(10'000, 0));
   // By hand: 2 P n + 4 L H d n n/2.
   EXPECT_DOUBLE_EQ(r.prefill_flop(1000, 0), 2 * 32.8e9 * 1000 + 4.0 * 64 * 64 * 128 * 1000 * 500);
   EXPECT_GE(64 * r.prefill_layer(1000, 0), r.prefill(1000, 0));
@@ -64,7 +67,9 @@ TEST(Roofline, decode_is_bound_by_memory_then_by_arithmetic) {
 
 TEST(Roofline, cacheblend_layers_are_balanced) {
   // CacheBlend, section 9: 4 K context, one layer loads in 16 ms (7B) and 4 ms (70B) from the same disk: 4.2 GB/s.
-  const auto load = [](const char* model) { return to_seconds((4096 * find_model(model).kv_per_token_layer(DType::bf16)) / Rate{4'200'000'000}); };
+  const auto load = [](const char* model) {
+    return to_seconds((4096 * find_model(model).kv_per_token_layer(DType::bf16)) / Rate{4'200'000'000});
+  };
   EXPECT_NEAR(load("llama-2-7b"), 0.016, 0.0005);
   EXPECT_NEAR(load("llama-3.1-70b"), 0.004, 0.0005);
 }

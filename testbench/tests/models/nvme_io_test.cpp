@@ -33,7 +33,7 @@ TEST(NvmeIo, AloneAReadTakesItsClosedForm) {
   EXPECT_EQ(j[Stage::completion], 300ns);
 
   Sqe large = Host::rw(IoOpcode::read, 0, 256, 0);
-  host.describe(large, data_at, 1_MiB.count, list_at);
+  host.describe(large, data_at, (1_MiB).count, list_at);
   EXPECT_EQ(latency_of(host, large), expected);  // the list comes while flash works
 
   host.read_time = 400ns;  // now the list is the longer of the two
@@ -62,7 +62,7 @@ TEST(NvmeIo, AloneAWriteTakesItsClosedForm) {
   const Duration small = 1us + 800ns + 3us + 1us + 5us + 300ns;  // fetch, front end, latency, data, FTL, completion
   EXPECT_EQ(latency_of(host, Host::rw(IoOpcode::write, 0, 1, data_at)), small);
   Sqe large = Host::rw(IoOpcode::write, 0, 256, 0);
-  host.describe(large, data_at, 1_MiB.count, list_at);
+  host.describe(large, data_at, (1_MiB).count, list_at);
   EXPECT_EQ(latency_of(host, large), small + 1us);  // nothing can be asked for before the list is here
   host.dma_tail = 7us;                              // the FTL gets a chunk with its last byte; SQE and list have tails too
   EXPECT_EQ(latency_of(host, large), small + 1us + 3 * 7us);
@@ -151,8 +151,8 @@ TEST(NvmeIo, EveryShapeOfDataPointerCarriesItsBytes) {
   for (std::size_t i = 3; i < pages.size(); ++i) entries.push_back(pages[i].first);
   host.memory.write(next_list, entries.data(), entries.size() * 8);
   Sqe flat = Host::rw(IoOpcode::read, 1000, 256, 0);
-  host.describe(flat, data_at + 0x800'0000, 1_MiB.count, list_at + 0x10000);
-  round_trip(host, Host::rw(IoOpcode::write, 1000, 256, pages[0].first, first_list), flat, pages, {{data_at + 0x800'0000, 1_MiB.count}});
+  host.describe(flat, data_at + 0x800'0000, (1_MiB).count, list_at + 0x10000);
+  round_trip(host, Host::rw(IoOpcode::write, 1000, 256, pages[0].first, first_list), flat, pages, {{data_at + 0x800'0000, (1_MiB).count}});
   EXPECT_EQ(host.controller.statistics().prp_lists.value, 1U + 2U + 1U);
 }
 
@@ -255,7 +255,7 @@ TEST(NvmeIo, OneBadPieceEndsTheCommandOnceAndReturnsEverything) {
     Host host{config, true};
     host.bring_up();
     Sqe sqe = Host::rw(opcode, 0, 256, 0);
-    host.describe(sqe, data_at, 1_MiB.count, list_at);
+    host.describe(sqe, data_at, (1_MiB).count, list_at);
     host.bad_address = data_at + (opcode == IoOpcode::read ? 0x30000 : 0x40000);
     EXPECT_EQ(host.io(sqe).code(), Status::data_transfer_error);
     EXPECT_EQ(host.io(Host::rw(IoOpcode::read, 0, 1, data_at)).code(), Status::success);
@@ -271,14 +271,14 @@ TEST(NvmeIo, AFullWriteBufferStopsWritesAtTheStagingWindowAndNeverReads) {
   host.write_accept = 10ms;
   for (int i = 0; i < 4; ++i) {
     Sqe sqe = Host::rw(IoOpcode::write, static_cast<std::uint64_t>(i) * 256, 256, 0);
-    host.describe(sqe, data_at, 1_MiB.count, list_at);
+    host.describe(sqe, data_at, (1_MiB).count, list_at);
     host.put(host.queues[1], sqe);
   }
   host.put(host.queues[1], Host::rw(IoOpcode::read, 0, 1, data_at));
   host.ring(host.queues[1]);
   const Time begin = host.agenda.now();
   host.agenda.run_until(begin + 9ms);
-  EXPECT_EQ(host.controller.statistics().asked.value, 512_KiB.count);
+  EXPECT_EQ(host.controller.statistics().asked.value, (512_KiB).count);
   EXPECT_EQ(host.poll(host.queues[1]).size(), 1U);  // the read
   Stall stall;
   host.controller.explain(stall);
@@ -296,7 +296,7 @@ TEST(NvmeIo, DataDmaIsLimitedPerDirection) {
   Host host{config};
   host.bring_up();
   Sqe sqe = Host::rw(IoOpcode::read, 0, 256, 0);
-  host.describe(sqe, data_at, 1_MiB.count, list_at);
+  host.describe(sqe, data_at, (1_MiB).count, list_at);
   EXPECT_EQ(latency_of(host, sqe), 1us + 800ns + 3us + 50us + 8 * 1us + 300ns);  // sixteen chunks, two at a time
   EXPECT_EQ(host.done.back().journey[Stage::link_wait], 7us);
 }

@@ -120,7 +120,7 @@ TEST(NvmeRegisters, ResetInTheMiddleOfEverythingPostsNothingAndReturnsEverything
     for (std::uint16_t q = 1; q <= 2; ++q) {
       for (std::uint32_t i = 0; i < 20; ++i) {
         Sqe sqe = Host::rw(i % 2 == 0 ? IoOpcode::read : IoOpcode::write, i * 256, 256, 0);
-        host.describe(sqe, data_at, 1_MiB.count, list_at);
+        host.describe(sqe, data_at, (1_MiB).count, list_at);
         host.put(host.queues[q], sqe);
       }
       host.ring(host.queues[q]);

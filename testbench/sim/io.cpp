@@ -70,6 +70,7 @@ firmware::JobSpec spec_of(const IoOptions& o) {
   quantity("offset_increment", unit_of_fio(o.offset_increment), s.offset_increment, errors);
   quantity("runtime", o.runtime, s.runtime, errors);
   quantity("ramp", o.ramp, s.ramp, errors);
+  if (!o.runtime.empty() && s.runtime == Duration{} && errors.empty()) errors.add("--runtime " + o.runtime + ": must be above zero");
   if (o.runtime.empty() && o.number_ios == 0 && o.size.empty()) s.runtime = 20ms;
   // A pass touches each block once: what it has written, only another pass can read back.
   if (o.verify && o.runtime.empty() && o.number_ios == 0 && s.bs.count != 0) s.number_ios = 2 * (s.size / s.bs);

@@ -15,7 +15,7 @@ Machine::Machine(const platform::Resolved& resolved)
                  platform::add_model_parts(c);
                  return c;
                }()},
-      client{"client", platform.environment()} {
+      client{"client", platform.environment(), 16, resolved.config.fabric.connections} {
   client.out().bind(platform.fabric().client_in());
   platform.fabric().client_out().bind(client.in());
   ready = platform.boot();

@@ -115,8 +115,9 @@ Resolved load(const std::string& preset, const std::vector<std::string>& files, 
     std::vector<std::string_view> names;
     for (const auto& p : embedded_presets) names.push_back(p.name);
     const std::string near = nearest(preset, names);
-    errors.add("platform \"" + preset + "\": no such preset or readable file" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") +
-               " This build has: " + known_presets() + "; or give the path of a .toml file");
+    errors.add("platform \"" + preset + "\": no such preset or readable file" + std::string(near.empty() ? "." : "") +
+               (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " This build has: " + known_presets() +
+               "; or give the path of a .toml file");
   }
   for (const auto& file : files) {
     std::string text;

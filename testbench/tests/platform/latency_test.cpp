@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One command alone on a single drive, to the picosecond: each stage from the configuration, as docs/timing.md,  states it, and their sum.
+// One command alone on a single drive, to the picosecond: each stage from the configuration, as docs/timing.md states it, and their sum.
 #include "pcie/wire.h"
 #include "platform/bench.h"
 

@@ -174,6 +174,8 @@ bool ArrayModel::start_out(std::uint32_t entry, Time now) {
   channel.decoder_free = last + decode_[1];
   op.stream = {.first = decoding + config_.ecc_latency, .last = last + config_.ecc_latency};
   op.status = OpStatus::ok;
+  op.retries = 0;
+  op.refresh = false;
 
   Journey& journey = op.journey;
   journey.mark(Stage::die_wait, e.startable);

@@ -38,8 +38,10 @@ struct Op {
 
   // Filled in by the array before it answers.
   OpStatus status = OpStatus::ok;
-  Stream stream{};    ///< read: when the first decoded codeword and the last are in the controller; else both = end
-  Journey journey{};  ///< in: as of submission; out: marked up to the answer (stream.first)
+  Stream stream{};           ///< read: when the first decoded codeword and the last are in the controller; else both = end
+  Journey journey{};         ///< in: as of submission; out: marked up to the answer (stream.first)
+  std::uint8_t retries = 0;  ///< read: senses after the first (read retry, soft sensing)
+  bool refresh = false;      ///< read: the array advises to rewrite this block soon (read disturb or retention near the limit)
 
   // The caller's own.
   std::uint64_t tag = 0;

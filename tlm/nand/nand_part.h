@@ -22,6 +22,8 @@ class Array : public Part {
   virtual const Geometry& geometry() const = 0;
   /// A drive that starts in use: the block's first `wordlines`, in all planes, are programmed already.
   virtual void precondition(DieId die, BlockId block, std::uint32_t wordlines) = 0;
+  /// The block is bad in some plane: from the factory, or grown (a program or erase of it has failed). Not to be programmed or erased.
+  virtual bool bad(DieId, BlockId) const { return false; }
 };
 
 class ModelArray final : public Array {

@@ -31,22 +31,32 @@ bool FtlModel::choose_victim() {
   }
   if (victim_ == no_superblock) return false;
   superblocks_[victim_].state = SuperblockState::collecting;
-  victim_run_ = 0;
+  victim_cursor_ = {};
+  victim_run_ = {};
   victim_in_run_ = victim_index_ = 0;
   ++counts_.gc_victims;
   return true;
 }
 
+/// What was written to a superblock, run by run.
+bool FtlModel::next_run(std::uint32_t superblock, Runs::Cursor& cursor, Run& run) const {
+  return superblocks_[superblock].runs.next(cursor, run);
+}
+
+bool FtlModel::more_runs(std::uint32_t superblock, const Runs::Cursor& cursor) const { return superblocks_[superblock].runs.more(cursor); }
+
 void FtlModel::start_moves(Time now) {
-  const Superblock& sb = superblocks_[victim_];
   const std::uint32_t most = superblock_wait_since_ != never ? config_.gc_moves_urgent : config_.gc_moves;
   const std::uint64_t longest = std::max<std::uint64_t>(1, layout_.stripe() / unit_);
-  while (victim_run_ < sb.runs.size() && moving_ < most && gc_slots_ <= layout_.dies()) {
-    const Run run = sb.runs[victim_run_];
-    const std::uint64_t left = run.count() - victim_in_run_;
+  while (moving_ < most && gc_slots_ <= layout_.dies()) {
+    if (victim_in_run_ == victim_run_.count) {
+      if (!next_run(victim_, victim_cursor_, victim_run_)) break;
+      victim_in_run_ = 0;
+    }
+    const std::uint64_t left = victim_run_.count - victim_in_run_;
     std::uint64_t n = left;
-    if (run.first() != Run::hole) {
-      const std::uint64_t unit = run.first() + victim_in_run_;
+    if (victim_run_.first != Run::hole) {
+      const std::uint64_t unit = victim_run_.first + victim_in_run_;
       const Mapping::Extent e = mapping_.find(unit, left);
       n = e.count;
       if (const Position here = layout_.first_of(victim_) + victim_index_; e.position == here) {
@@ -63,10 +73,6 @@ void FtlModel::start_moves(Time now) {
     }
     victim_in_run_ += n;
     victim_index_ += n;
-    if (victim_in_run_ == run.count()) {
-      ++victim_run_;
-      victim_in_run_ = 0;
-    }
   }
 }
 
@@ -99,7 +105,7 @@ bool FtlModel::finish_move(Move& move, Time now) {
 /// Erases the victim when nothing of it is left and nobody reads it. True: the next victim may be chosen.
 bool FtlModel::try_erase(Time now) {
   Superblock& sb = superblocks_[victim_];
-  if (victim_run_ < sb.runs.size() || moving_ != 0 || sb.pins != 0) return false;
+  if (victim_in_run_ != victim_run_.count || more_runs(victim_, victim_cursor_) || moving_ != 0 || sb.pins != 0) return false;
   invariant(sb.valid == 0, "a superblock with valid units is erased", "ftl", now);
   sb.state = SuperblockState::erasing;
   const std::uint32_t superblock = victim_;
@@ -124,7 +130,7 @@ void FtlModel::erased(std::uint32_t superblock, Time now) {
   Superblock& sb = superblocks_[superblock];
   sb.state = SuperblockState::free;
   ++sb.erases;
-  std::vector<Run>{}.swap(sb.runs);
+  sb.runs.clear();
   --erasing_;
   ++free_;
   while (!move_waits_.empty() && finish_move(*move_waits_.front(), now)) move_waits_.erase(move_waits_.begin());

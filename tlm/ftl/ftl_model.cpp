@@ -29,7 +29,7 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
     Superblock& sb = superblocks_[s];
     sb.state = SuperblockState::closed;
     sb.valid = std::min(layout_.units(), mapping_.units() - unit);
-    sb.append(unit, sb.valid);
+    sb.runs.append(unit, sb.valid);
     --free_;
   }
 }
@@ -153,8 +153,7 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
 
 Bytes FtlModel::memory() const {
   Bytes all = mapping_.memory();
-  for (const Superblock& sb : superblocks_)
-    all += Bytes{sizeof sb + sb.runs.capacity() * sizeof(Run) + sb.slots.capacity() * sizeof(std::uint32_t)};
+  for (const Superblock& sb : superblocks_) all += Bytes{sizeof sb + sb.runs.memory() + sb.slots.capacity() * sizeof(std::uint32_t)};
   return all;
 }
 

@@ -120,6 +120,8 @@ class FtlModel {
   // Garbage collection (ftl_gc.cpp)
   void collect(Time now);
   bool choose_victim();
+  bool next_run(std::uint32_t superblock, Runs::Cursor& cursor, Run& run) const;
+  bool more_runs(std::uint32_t superblock, const Runs::Cursor& cursor) const;
   void start_moves(Time now);
   void move_done(Move& move, Time now);
   bool finish_move(Move& move, Time now);
@@ -160,7 +162,8 @@ class FtlModel {
   Time superblock_wait_since_ = never;
 
   std::uint32_t victim_ = no_superblock;
-  std::size_t victim_run_ = 0;
+  Runs::Cursor victim_cursor_;  // behind victim_run_
+  Run victim_run_;
   std::uint64_t victim_in_run_ = 0;
   std::uint64_t victim_index_ = 0;
   std::uint32_t moving_ = 0;

@@ -6,19 +6,11 @@
 
 #include "ftl/ftl_request.h"
 #include "ftl/mapping.h"
+#include "ftl/runs.h"
 
 namespace flashpath::ftl {
 
 inline constexpr std::uint32_t no_superblock = 0xffffffffU;
-
-/// Which mapping units were written where, in position order: enough to find the live ones by asking the map.
-struct Run {
-  static constexpr std::uint64_t hole = (std::uint64_t{1} << 40U) - 1;  ///< padding
-  std::uint64_t bits;                                                   // first unit: 40, count: 24
-  Run(std::uint64_t first, std::uint64_t count) : bits{first | count << 40U} {}
-  std::uint64_t first() const { return bits & hole; }
-  std::uint64_t count() const { return bits >> 40U; }
-};
 
 enum class SuperblockState : std::uint8_t { free, open, closing, closed, collecting, erasing };
 
@@ -28,21 +20,8 @@ struct Superblock {
   std::uint32_t pins = 0;      ///< flash reads under way; not erased before they are back
   std::uint32_t programs = 0;  ///< program units in the buffer
   std::uint64_t valid = 0;     ///< units whose newest version is here
-  std::vector<Run> runs;
+  Runs runs;
   std::vector<std::uint32_t> slots;  ///< by program unit, while open or closing: its slot in the buffer, 0: on flash
-
-  void append(std::uint64_t unit, std::uint64_t count) {
-    constexpr std::uint64_t most = (std::uint64_t{1} << 24U) - 1;
-    if (!runs.empty() && unit != Run::hole && runs.back().first() + runs.back().count() == unit && runs.back().count() + count <= most) {
-      runs.back() = Run{runs.back().first(), runs.back().count() + count};
-    } else {
-      for (; count > most; count -= most) {
-        runs.emplace_back(unit, most);
-        if (unit != Run::hole) unit += most;
-      }
-      runs.emplace_back(unit, count);
-    }
-  }
 };
 
 /// A program unit in the write buffer.

@@ -97,7 +97,7 @@ void FtlModel::flush(Job& job, Time now) {
       Superblock& sb = superblocks_[stream.superblock];
       std::uint32_t pu = slots_[stream.slot].pu + 1;
       const std::uint64_t next = std::min(ceil_div(pu * layout_.program_unit(), unit_), layout_.units());
-      if (next > stream.next) sb.append(Run::hole, next - stream.next);
+      if (next > stream.next) sb.runs.append(Run::hole, next - stream.next);
       stream.next = next;
       seal(stream);
       for (; (pu + 1) * layout_.program_unit() <= next * unit_; ++pu) {  // a large unit's alignment may skip whole program units
@@ -143,7 +143,7 @@ std::uint64_t FtlModel::place(WriteStream& stream, bool host, std::uint64_t unit
   const std::uint64_t n = std::min(count, layout_.units() - stream.next);
   mapping_.replace(unit, n, layout_.first_of(stream.superblock) + stream.next, [this](Position p, std::uint64_t k) { dropped(p, k); });
   sb.valid += n;
-  sb.append(unit, n);
+  sb.runs.append(unit, n);
   append(stream, host, n, from);
   return n;
 }

@@ -58,6 +58,8 @@ void ModelFtl::flash_responded(Payload& payload, Time now) {
   nand::Op& op = *static_cast<nand::Op*>(payload.get_extension<Transfer>()->owner);
   const nand::Op& answer = payload.get_extension<nand::FlashCommand>()->op;
   op.status = answer.status;
+  op.retries = answer.retries;
+  op.refresh = answer.refresh;
   op.stream = answer.stream;
   op.journey = answer.journey;
   payload.release();

@@ -91,7 +91,7 @@ Time ArrayModel::command(Channel& channel, Entry& entry, Time now, Duration take
     channel.busy += takes;
   }
   entry.startable = dies_[entry.die].startable;
-  stats_.die_wait.add(entry.begun - entry.submitted);
+  if (entry.op->retries == 0) stats_.die_wait.add(entry.begun - entry.submitted);
   return entry.commanded;
 }
 
@@ -172,10 +172,10 @@ bool ArrayModel::start_out(std::uint32_t entry, Time now) {
   const Time decoding = std::max(first_byte + bus_[1], channel.decoder_free);
   const Time last = std::max(end, decoding + decode_[n - 1]);
   channel.decoder_free = last + decode_[1];
-  op.stream = {.first = decoding + config_.ecc_latency, .last = last + config_.ecc_latency};
+  Decoding decoded{.latency = config_.ecc_latency};
   op.status = OpStatus::ok;
-  op.retries = 0;
-  op.refresh = false;
+  if (reliability_) decoded = reliability_->decode(op, e.rung, now);
+  op.stream = {.first = decoding + decoded.latency, .last = last + decoded.latency};
 
   Journey& journey = op.journey;
   journey.mark(Stage::die_wait, e.startable);
@@ -188,8 +188,13 @@ bool ArrayModel::start_out(std::uint32_t entry, Time now) {
   }
   journey.mark(Stage::channel_wait, now);
   journey.mark(Stage::transfer, first_byte + bus_[1]);
-  journey.mark(Stage::ecc, op.stream.first);
-  agenda_.post<&ArrayModel::read_done>(op.stream.first, this, entry);
+  if (decoded.again) {
+    journey.mark(Stage::ecc, op.stream.last);
+    agenda_.post<&ArrayModel::sense_again>(op.stream.last, this, entry);
+  } else {
+    journey.mark(Stage::ecc, op.stream.first);
+    agenda_.post<&ArrayModel::read_done>(op.stream.first, this, entry);
+  }
 
   for (unsigned p = 0, mask = e.mask; mask != 0; ++p, mask >>= 1U) {
     if ((mask & 1U) != 0) die.busy_until[p] = end;
@@ -201,6 +206,14 @@ bool ArrayModel::start_out(std::uint32_t entry, Time now) {
 }
 
 void ArrayModel::read_done(Time now, std::uint64_t entry) { answer(static_cast<std::uint32_t>(entry), now); }
+
+/// The read's data could not be corrected: it is the die's next read.
+void ArrayModel::sense_again(Time now, std::uint64_t entry) {
+  const auto index = static_cast<std::uint32_t>(entry);
+  Entry& e = entries_[index];
+  ++e.op->retries;
+  wait(index, now, true);
+}
 
 /// Begins a program, or goes on with one; false if the die cannot.
 bool ArrayModel::load(DieId id, Time now) {
@@ -322,9 +335,11 @@ void ArrayModel::array_done(Time now, std::uint64_t entry) {
   const DieId id = e.die;
   Op& op = *e.op;
   if (e.kind == OpKind::program) {
-    op.status = cells_.program(op);
+    op.status = reliability_ ? reliability_->program(op, now) : OpStatus::ok;
+    if (op.status == OpStatus::ok) op.status = cells_.program(op);
   } else {
-    op.status = cells_.erase(op);
+    op.status = reliability_ ? reliability_->erase(op) : OpStatus::ok;
+    if (op.status == OpStatus::ok) op.status = cells_.erase(op);
     op.journey.mark(Stage::die_wait, e.startable);
     op.journey.mark(Stage::channel_wait, e.begun);
     op.journey.mark(Stage::transfer, e.commanded);

@@ -22,12 +22,13 @@ Statistics::Statistics(stats::Group& group, const Geometry& geometry)
       read_latency{group, "read_latency", "submission of a read to its first decoded codeword"},
       die_wait{group, "die_wait", "submission to first command cycle or data-in"} {}
 
-ArrayModel::ArrayModel(Agenda& agenda, const Config& config, stats::Group& group, Answered answered, bool data_mode)
+ArrayModel::ArrayModel(Agenda& agenda, const Config& config, stats::Group& group, Answered answered, bool data_mode, Random random)
     : agenda_{agenda},
       config_{config},
       geometry_{config},
       cells_{geometry_, data_mode},
       stats_{group, geometry_},
+      reliability_{config.reliability.enabled ? std::make_unique<Reliability>(config, geometry_, group, random) : nullptr},
       answered_{answered},
       t_r_{config.t_r()},
       all_planes_{static_cast<std::uint8_t>((1U << config.planes) - 1U)},
@@ -63,6 +64,8 @@ std::uint32_t ArrayModel::take(Op& op, Time now) {
   e.die = op.die;
   e.mask = op.kind == OpKind::read && config_.independent_plane_reads ? planes_mask(op) : all_planes_;
   e.kind = op.kind;
+  op.retries = 0;
+  op.refresh = false;
   links_[index] = {.next = no_entry, .mask = e.mask};
   return index;
 }
@@ -79,6 +82,13 @@ void ArrayModel::push(EntryList& list, std::uint32_t entry) {
   ++list.size;
 }
 
+void ArrayModel::push_front(EntryList& list, std::uint32_t entry) {
+  links_[entry].next = list.head;
+  list.head = entry;
+  if (list.tail == no_entry) list.tail = entry;
+  ++list.size;
+}
+
 /// Takes out the one after `before` (none: the head).
 void ArrayModel::pop(EntryList& list, std::uint32_t before) {
   std::uint32_t& link = before == no_entry ? list.head : links_[before].next;
@@ -92,13 +102,20 @@ void ArrayModel::pop(EntryList& list, std::uint32_t before) {
 void ArrayModel::submit(Op& op, Time now) {
   invariant(geometry_.fault(op) == OpFault::none, "an operation that no die can do was submitted", "nand", now);
   flow_.enter(now);
-  const std::uint32_t entry = take(op, now);
+  wait(take(op, now), now, false);
+}
+
+/// Has the die do an operation when it can; `first`: before its other reads.
+void ArrayModel::wait(std::uint32_t entry, Time now, bool first) {
+  const Op& op = *entries_[entry].op;
   Die& die = dies_[op.die];
   const std::uint8_t planes = entries_[entry].mask;
+  if (first) die.choice = {};
   if (op.kind != OpKind::read || die.choice.what != Next::read) die.choice = {};  // an older read goes before this one
   switch (op.kind) {
     case OpKind::read:
-      push(die.reads, entry);
+      if (first) push_front(die.reads, entry);
+      else push(die.reads, entry);
       die.wanted |= planes;
       for (unsigned p = 0, mask = planes; mask != 0; ++p, mask >>= 1U) die.reads_of[p] += mask & 1U;
       break;
@@ -211,6 +228,7 @@ void ArrayModel::answer(std::uint32_t entry, Time now) {
       ++stats_.reads;
       stats_.bytes_read += op.size;
       stats_.read_latency.add(now - e.submitted);
+      if (reliability_) reliability_->answered(op, e.rung, now - e.submitted);
       break;
     case OpKind::program:
       ++stats_.programs;

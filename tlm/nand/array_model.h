@@ -28,10 +28,14 @@
 // Same picosecond: arrays end first, then operations are submitted and answered, then planes and channels that became free are given
 // away, so such a decision sees everything that happened at its moment. An idle die or channel goes to the first call.
 //
-// Not modelled: cache read and program, suspend, read retry and soft decoding, status polling, encoder latency, power limits,
+// Reliability, if enabled (reliability.h): a read whose data does not decode goes back to its die, before other reads, as often as it must;
+// its answer is that of its last sense. Programs and erases may fail.
+//
+// Not modelled: cache read and program, suspend, status polling, encoder latency, power limits,
 // temperature, a bound of the decoder's input buffer, priority of `background` operations.
 #pragma once
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "base/agenda.h"
@@ -41,6 +45,7 @@
 #include "nand/array_state.h"
 #include "nand/cells.h"
 #include "nand/geometry.h"
+#include "nand/reliability.h"
 
 namespace flashpath::nand {
 
@@ -56,7 +61,8 @@ class ArrayModel {
  public:
   using Answered = Delegate<void(Op&, Time)>;
   /// `answered(op, now)` is called once per operation: a read at its stream.first, others at their end.
-  ArrayModel(Agenda& agenda, const Config& config, stats::Group& group, Answered answered, bool data_mode = false);
+  ArrayModel(Agenda& agenda, const Config& config, stats::Group& group, Answered answered, bool data_mode = false,
+             Random random = Random{1, "nand"});
 
   /// Takes a legal operation (geometry().fault(op) == none). It belongs to the caller and must stay until answered.
   void submit(Op& op, Time now);
@@ -64,6 +70,8 @@ class ArrayModel {
   const Geometry& geometry() const { return geometry_; }
   Cells& cells() { return cells_; }
   const Statistics& statistics() const { return stats_; }
+  /// What wears out; nullptr unless the configuration enables it.
+  const Reliability* reliability() const { return reliability_.get(); }
   std::uint64_t submitted() const { return flow_.entered(); }
   std::uint64_t answered() const { return flow_.left(); }
   std::uint64_t in_flight() const { return flow_.inside(); }
@@ -81,6 +89,8 @@ class ArrayModel {
   std::uint32_t take(Op& op, Time now);
   void give_back(std::uint32_t entry);
   void push(EntryList& list, std::uint32_t entry);
+  void push_front(EntryList& list, std::uint32_t entry);
+  void wait(std::uint32_t entry, Time now, bool first);
   void pop(EntryList& list, std::uint32_t before);
 
   std::uint8_t free_planes(const Die& die, Time now) const;
@@ -108,6 +118,7 @@ class ArrayModel {
   void sense_done(Time now, std::uint64_t entry);
   void join_outs(Time now, std::uint64_t entry);
   void read_done(Time now, std::uint64_t entry);
+  void sense_again(Time now, std::uint64_t entry);
   void array_done(Time now, std::uint64_t entry);
   void answer(std::uint32_t entry, Time now);
 
@@ -116,6 +127,7 @@ class ArrayModel {
   Geometry geometry_;
   Cells cells_;
   Statistics stats_;
+  std::unique_ptr<Reliability> reliability_;
   Answered answered_;
   Flow flow_;
 

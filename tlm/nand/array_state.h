@@ -57,6 +57,7 @@ struct alignas(64) Entry {
   DieId die;
   std::uint8_t mask;  ///< planes it holds
   OpKind kind;
+  std::uint8_t rung;  ///< with reliability: how far error correction must go (ladder.h)
 };
 static_assert(sizeof(Entry) == 64);
 

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/config.h"
+#include "nand/reliability_config.h"
 
 namespace flashpath::nand {
 
@@ -50,6 +51,8 @@ struct Config {
 
   std::uint32_t die_overtakes = 64;
   std::uint32_t bus_overtakes = 16;
+
+  ReliabilityConfig reliability;  ///< a block of its own in files: [reliability]
 
   /// Read time by page type: 0 lower, 1 middle (two bits per cell: upper), 2 upper, 3 extra.
   constexpr std::array<Duration, max_bits_per_cell> t_r() const { return {t_r_lower, t_r_middle, t_r_upper, t_r_extra}; }

@@ -6,7 +6,12 @@ namespace flashpath::nand {
 ModelArray::ModelArray(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
     : Array{name, environment},
       port_{"in", agenda_, SplitPort::Arrived::to<&ModelArray::arrived>(this)},
-      model_{agenda_, config, stats, ArrayModel::Answered::to<&ModelArray::answered>(this), environment.data_mode},
+      model_{agenda_,
+             config,
+             stats,
+             ArrayModel::Answered::to<&ModelArray::answered>(this),
+             environment.data_mode,
+             Random{environment.seed, this->name()}},
       refused_{stats, "refused", stats::Unit::count, "operations that do not exist: wrong address, size or command"} {}
 
 tlm::tlm_response_status ModelArray::judge(const Payload& payload, const FlashCommand* command) const {

@@ -33,6 +33,7 @@ class ModelArray final : public Array {
   tlm_utils::simple_target_socket<SplitPort>& in() override { return port_.socket; }
   const Geometry& geometry() const override { return model_.geometry(); }
   void precondition(DieId die, BlockId block, std::uint32_t wordlines) override { model_.cells().precondition(die, block, wordlines); }
+  bool bad(DieId die, BlockId block) const override { return model_.reliability() != nullptr && model_.reliability()->bad(die, block); }
   const ArrayModel& model() const { return model_; }
 
   void check(Laws& laws, Time now) const override;

@@ -149,6 +149,7 @@ Resolved load(const std::string& preset, const std::vector<std::string>& files, 
   block("nvme", c.nvme, &c.parts.nvme);
   block("ftl", c.ftl, &c.parts.ftl);
   block("nand", c.nand, &c.parts.nand);
+  block("reliability", c.nand.reliability, nullptr);
   check_unused(settings, list, errors);
   if (errors.empty()) check_platform(c, errors);
   errors.raise_if_any();

@@ -37,9 +37,9 @@ class Ladder {
     return row(rber, fresh, type, codewords)[n];
   }
 
-  std::uint32_t iterations() const { return iterations_; }         ///< rungs [0, iterations) are hard decoding of the first sense
-  std::uint32_t soft() const { return iterations_ + retries_; }    ///< the rung of soft decoding, if there is one
-  std::uint32_t uncorrectable() const { return uncorrectable_; }   ///< the last rung
+  std::uint32_t iterations() const { return iterations_; }        ///< rungs [0, iterations) are hard decoding of the first sense
+  std::uint32_t soft() const { return iterations_ + retries_; }   ///< the rung of soft decoding, if there is one
+  std::uint32_t uncorrectable() const { return uncorrectable_; }  ///< the last rung
   std::uint64_t bits() const { return bits_; }
   std::uint64_t hard_limit() const { return hard_; }
   std::uint64_t soft_limit() const { return soft_; }
@@ -48,14 +48,14 @@ class Ladder {
   const std::uint64_t* row(double rber, double fresh, std::uint32_t type, std::uint32_t codewords);
   std::uint32_t make(double rber, double fresh, std::uint32_t codewords);
 
-  static constexpr unsigned step_bits = 7;   // steps per octave
-  static constexpr unsigned octaves = 32;    // down from 1
+  static constexpr unsigned step_bits = 7;  // steps per octave
+  static constexpr unsigned octaves = 32;   // down from 1
   std::uint64_t bits_, hard_, soft_;
   std::uint32_t iterations_, retries_, uncorrectable_;
   bool has_soft_;
   double gain_;
   std::uint32_t most_;
-  std::vector<std::uint32_t> index_;    // by step, page type and codewords: where its row begins, + 1; 0: not made yet
+  std::vector<std::uint32_t> index_;  // by step, page type and codewords: where its row begins, + 1; 0: not made yet
   std::vector<std::uint64_t> rungs_;
 };
 

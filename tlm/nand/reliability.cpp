@@ -30,8 +30,7 @@ Reliability::Reliability(const Config& config, const Geometry& geometry, stats::
       wordlines_seed_{random_.next()},
       program_slope_{threshold(config_.program_failures) / config_.endurance},
       erase_slope_{threshold(config_.erase_failures) / config_.endurance},
-      blocks_(std::size_t{geometry.dies()} * geometry.blocks() * geometry.planes(),
-              Block{.programmed = Time{} - config_.retention}),
+      blocks_(std::size_t{geometry.dies()} * geometry.blocks() * geometry.planes(), Block{.programmed = Time{} - config_.retention}),
       bad_(blocks_.size()) {
   const std::uint64_t factory = threshold(config_.factory_bad);
   if (factory == 0) return;

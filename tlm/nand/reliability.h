@@ -43,7 +43,9 @@ class Reliability {
   OpStatus erase(const Op& op);
 
   bool bad(DieId die, BlockId block) const;
-  std::uint32_t cycles(DieId die, BlockId block, std::uint32_t plane) const { return config_.initial_pe + block_at(die, block, plane).erases; }
+  std::uint32_t cycles(DieId die, BlockId block, std::uint32_t plane) const {
+    return config_.initial_pe + block_at(die, block, plane).erases;
+  }
   std::uint32_t reads(DieId die, BlockId block, std::uint32_t plane) const { return block_at(die, block, plane).reads; }
   /// The error rate of a page, were it read now.
   double rber(DieId die, BlockId block, std::uint32_t plane, PageId page, Time now) const;

@@ -60,8 +60,7 @@ struct ReliabilityConfig {
               "fresh TLC 1e-5 to 1e-4, QLC 1e-4 to 5e-4 (estimate)", Range{0.0, 0.1}},
         Field{"rber_lower", &C::rber_lower, "error rate of page type 0 as a multiple", Known::assumed, "fewer read levels; spread as tR's",
               Range{0.01, 100.0}},
-        Field{"rber_middle", &C::rber_middle, "error rate of page type 1 as a multiple", Known::assumed, "reference",
-              Range{0.01, 100.0}},
+        Field{"rber_middle", &C::rber_middle, "error rate of page type 1 as a multiple", Known::assumed, "reference", Range{0.01, 100.0}},
         Field{"rber_upper", &C::rber_upper, "error rate of page type 2 as a multiple", Known::assumed, "more read levels; spread as tR's",
               Range{0.01, 100.0}},
         Field{"rber_extra", &C::rber_extra, "error rate of page type 3 as a multiple (QLC only)", Known::assumed,
@@ -69,13 +68,14 @@ struct ReliabilityConfig {
         Field{"wear", &C::wear, "error rate by wear: this x P/E ^ wear_exponent", Known::assumed,
               "8e-4 at 5000 cycles: rated TLC with three months of retention has 1e-3 to 4e-3 in all (estimate)", Range{0.0, 1.0}},
         Field{"wear_exponent", &C::wear_exponent, "exponent of the wear", Known::assumed, "1.0 to 1.3 (estimate)", Range{0.5, 3.0}},
-        Field{"retention_loss", &C::retention_loss, "error rate by charge loss: this x P/E x ln(1 + age / retention_scale)", Known::assumed, luo,
-              Range{0.0, 1.0}},
+        Field{"retention_loss", &C::retention_loss, "error rate by charge loss: this x P/E x ln(1 + age / retention_scale)", Known::assumed,
+              luo, Range{0.0, 1.0}},
         Field{"retention_scale", &C::retention_scale, "time scale of the charge loss", Known::assumed, luo, D{1s, ages}},
         Field{"read_disturb", &C::read_disturb, "error rate by read disturb: this x reads of the block since its erase", Known::assumed,
               "order of Cai et al., DSN'15 (2Y-nm MLC at about 5000 cycles)", Range{0.0, 1e-3}},
         Field{"variation", &C::variation,
-              "standard deviation of the logarithm of a wordline's error rate against the mean; the same wordlines stay weak", Known::assumed,
+              "standard deviation of the logarithm of a wordline's error rate against the mean; the same wordlines stay weak",
+              Known::assumed,
               "layers of a block differ several times over (Luo et al., SIGMETRICS'18); retries at the rated end of life near 1e-2",
               Range{0.0, 1.0}},
         Field{"hard_bits", &C::hard_bits, "bit errors per KiB of data up to which hard decoding succeeds", Known::assumed,
@@ -88,8 +88,8 @@ struct ReliabilityConfig {
               Known::assumed, "hard decoding of 4 KiB: 1 to 3 us", D{0_ps, 1ms}},
         Field{"iteration_latency", &C::iteration_latency, "each iteration of the decoder", Known::assumed,
               "hard decoding of 4 KiB: 1 to 3 us", D{0_ps, 1ms}},
-        Field{"retry_steps", &C::retry_steps, "read retries with shifted read levels before soft decoding", Known::assumed,
-              "3 to 20 steps", Range{0U, 64U}},
+        Field{"retry_steps", &C::retry_steps, "read retries with shifted read levels before soft decoding", Known::assumed, "3 to 20 steps",
+              Range{0U, 64U}},
         Field{"retry_gain", &C::retry_gain, "what each retry step multiplies the error rate by, down to the fresh page's", Known::assumed,
               "no public number", Range{0.01, 1.0}},
         Field{"soft_senses", &C::soft_senses, "further senses for soft decoding, after the retries (0: no soft decoder)", Known::assumed,
@@ -115,8 +115,8 @@ struct ReliabilityConfig {
 
   void check(const std::string& where, UserErrors& errors) const {
     if (soft_bits < hard_bits) {
-      errors.add(where + ".soft_bits = " + print(soft_bits) + ": soft decoding corrects at least what hard decoding does (hard_bits = " +
-                 print(hard_bits) + ")");
+      errors.add(where + ".soft_bits = " + print(soft_bits) +
+                 ": soft decoding corrects at least what hard decoding does (hard_bits = " + print(hard_bits) + ")");
     }
   }
 };

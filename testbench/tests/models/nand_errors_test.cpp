@@ -48,8 +48,9 @@ TEST(NandErrors, RateIsTheFormula) {
       for (const std::uint64_t reads : {0U, 1U, 50'000U}) {
         for (std::uint32_t type = 0; type < 4; ++type) {
           const double days = to_seconds(age) / 86'400;
-          const double expected = types[type] * (c.rber_fresh + c.wear * std::pow(cycles, c.wear_exponent) +
-                                                 c.retention_loss * cycles * std::log1p(days) + c.read_disturb * static_cast<double>(reads));
+          const double expected =
+              types[type] * (c.rber_fresh + c.wear * std::pow(cycles, c.wear_exponent) + c.retention_loss * cycles * std::log1p(days) +
+                             c.read_disturb * static_cast<double>(reads));
           EXPECT_NEAR(rate.at(cycles, age, reads, type) / expected, 1, 1e-12) << cycles << " " << reads << " " << type;
         }
       }
@@ -184,13 +185,45 @@ TEST(NandErrors, LadderKnobs) {
   const auto hard = [](const Ladder& l) { return l.iterations() - 1; };
   const auto last = [](const Ladder& l) { return l.uncorrectable() - 1; };
   const auto none = [](ReliabilityConfig&) {};
-  const auto weak = [](ReliabilityConfig& c) { c.retry_gain = 0.995; c.retry_steps = 2; c.soft_senses = 0; };
+  const auto weak = [](ReliabilityConfig& c) {
+    c.retry_gain = 0.995;
+    c.retry_steps = 2;
+    c.soft_senses = 0;
+  };
   EXPECT_LT(beyond([](ReliabilityConfig& c) { c.hard_bits = 52; }, hard), beyond(none, hard) / 4);
-  EXPECT_LT(beyond([&](ReliabilityConfig& c) { weak(c); c.retry_steps = 30; }, last), beyond(weak, last) / 2);
-  EXPECT_LT(beyond([&](ReliabilityConfig& c) { weak(c); c.retry_gain = 0.9; }, last), beyond(weak, last) / 2);
-  EXPECT_LT(beyond([&](ReliabilityConfig& c) { weak(c); c.soft_senses = 1; }, last), beyond(weak, last) / 2);
-  const auto soft = [&](ReliabilityConfig& c) { weak(c); c.soft_senses = 1; c.soft_bits = 46; };
-  EXPECT_LT(beyond([&](ReliabilityConfig& c) { soft(c); c.soft_bits = 52; }, last), beyond(soft, last) / 2);
+  EXPECT_LT(beyond(
+                [&](ReliabilityConfig& c) {
+                  weak(c);
+                  c.retry_steps = 30;
+                },
+                last),
+            beyond(weak, last) / 2);
+  EXPECT_LT(beyond(
+                [&](ReliabilityConfig& c) {
+                  weak(c);
+                  c.retry_gain = 0.9;
+                },
+                last),
+            beyond(weak, last) / 2);
+  EXPECT_LT(beyond(
+                [&](ReliabilityConfig& c) {
+                  weak(c);
+                  c.soft_senses = 1;
+                },
+                last),
+            beyond(weak, last) / 2);
+  const auto soft = [&](ReliabilityConfig& c) {
+    weak(c);
+    c.soft_senses = 1;
+    c.soft_bits = 46;
+  };
+  EXPECT_LT(beyond(
+                [&](ReliabilityConfig& c) {
+                  soft(c);
+                  c.soft_bits = 52;
+                },
+                last),
+            beyond(soft, last) / 2);
 }
 
 TEST(NandErrors, LadderTakesAnyRate) {

@@ -117,7 +117,7 @@ TEST(NandRetry, TheRetryGoesBeforeWaitingReadsAndTheDieWorksMeanwhile) {
   TestOp& elsewhere = t.read(Time{} + 3us, 0, 3, 4_KiB, 1, 1);
   t.run();
   const Duration out = 1us + 4096ns;
-  const Duration first_end = 1us + 30us + out;       // its plane is free, its decoder still at work
+  const Duration first_end = 1us + 30us + out;  // its plane is free, its decoder still at work
   const Duration second_end = first_end + 1us + 40us + out;
   EXPECT_EQ(second.answered - Time{}, second_end + hard(1));
   EXPECT_EQ(weak.answered - Time{}, second_end + 1us + 30us + out + hard(20));
@@ -158,7 +158,9 @@ TEST(NandRetry, DeepQueuesLoseNothing) {
         const auto planes = static_cast<unsigned>(1 + random.below(4));
         const auto die = static_cast<unsigned>(random.below(4));
         if (i % 100 == 99) t.erase(at, die, 7);
-        else t.read(at, die, static_cast<unsigned>(random.below(5 - planes)), 4_KiB * (1 + random.below(4)), planes, static_cast<unsigned>(random.below(12)));
+        else
+          t.read(at, die, static_cast<unsigned>(random.below(5 - planes)), 4_KiB * (1 + random.below(4)), planes,
+                 static_cast<unsigned>(random.below(12)));
       }
       t.run();
       std::uint64_t retries = 0, retried = 0;

@@ -15,8 +15,7 @@ Config worn_config() {
 }
 
 struct Wear {
-  explicit Wear(const Config& c, std::uint64_t seed = 1)
-      : geometry{c}, model{c, geometry, group, Random{seed, "wear"}} {}
+  explicit Wear(const Config& c, std::uint64_t seed = 1) : geometry{c}, model{c, geometry, group, Random{seed, "wear"}} {}
   Op op(OpKind kind, unsigned die, unsigned block, unsigned page = 0, unsigned planes = 1) const {
     return {.kind = kind,
             .die = {static_cast<std::uint16_t>(die)},
@@ -154,7 +153,7 @@ TEST(NandWear, FailuresAreProportionalToCycles) {
         program_failures += w.model.program(w.op(OpKind::program, 1, b, 0, 4), Time{}) == OpStatus::program_failed ? 1U : 0U;
     }
     const double e = 0.01 * share, p = 1 - std::pow(1 - 0.002 * share, 4);  // any of four planes
-    expect_count(erase_failures, 5000 * e, 5000 * e, "erases");  // at one cycle more: 0.1 %, far below a sigma
+    expect_count(erase_failures, 5000 * e, 5000 * e, "erases");             // at one cycle more: 0.1 %, far below a sigma
     expect_count(program_failures, 40'000 * p, 40'000 * p, "programs");
     EXPECT_EQ(w.model.statistics().erase_failures.value, erase_failures);
     EXPECT_EQ(w.model.statistics().program_failures.value, program_failures);
@@ -202,7 +201,9 @@ TEST(NandWear, RetriesAndUncorrectablePagesComeAtTheLaddersRate) {
     const PageId page{i % 3000};
     const std::uint32_t type = page.value % 3;
     const double rber = w.model.rber({0}, {i % 8}, 0, page, Time{});
-    const auto beyond = [&](std::uint32_t rung) { return static_cast<double>(ladder.beyond(rung, rber, rate.floor(type), type, 1)) * 0x1p-64; };
+    const auto beyond = [&](std::uint32_t rung) {
+      return static_cast<double>(ladder.beyond(rung, rber, rate.floor(type), type, 1)) * 0x1p-64;
+    };
     double mean = 0, square = 0, before = 1;  // P(at least r senses more) and their sum
     const std::uint32_t rungs[] = {19, 20, 21, 22};
     const double senses[] = {1, 1, 1, 2};

@@ -29,12 +29,16 @@ void Config::check(const std::string& where, const Geometry& g, UserErrors& erro
     return;
   }
   // Open: one per stream and one of garbage collection; kept for it: one; and garbage enough that a victim gains something.
-  const std::uint64_t spare = std::uint64_t{write_streams} + 3 + gc_low;
+  const std::uint64_t spare = std::uint64_t{write_streams} + 3 + gc_low + (recoverable ? 2 : 0);
   const std::uint64_t used = ceil_div(ceil_div(capacity.count, mapping_unit.count), units);
   if (used + spare > g.blocks_per_plane) {
     errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(g.superblock()) +
-               " and " + std::to_string(spare) + " spare ones (write_streams + gc_low + 3); the flash has " +
+               " and " + std::to_string(spare) + " spare ones (write_streams + gc_low + 3, two more if recoverable); the flash has " +
                std::to_string(g.blocks_per_plane));
+  }
+  if (recoverable && (g.program_unit() % mapping_unit).count != 0) {
+    errors.add(where + ".recoverable: " + where + ".mapping_unit must divide a program unit (" + print(g.program_unit()) +
+               "): a unit in two wordlines could be torn");
   }
   if (write_buffer.count < (write_streams + 1) * g.program_unit().count + mapping_unit.count) {
     errors.add(where + ".write_buffer = " + print(write_buffer) + ": must hold a program unit (" + print(g.program_unit()) +

@@ -22,6 +22,9 @@ struct Config {
   Precondition precondition = Precondition::none;
   Bytes write_buffer = 64_MiB;
   bool flush_programs = false;
+  bool power_loss_protection = true;
+  bool recoverable = false;
+  Duration recovery_read = 60us;
   std::uint32_t write_streams = 1;
   Duration lookup_latency = 500ns;
   Hertz lookup_rate = 12_MHz;
@@ -45,6 +48,13 @@ struct Config {
               "one wordline in each of 128 dies in programming (24 MiB), and as much again twice", Range<Bytes>{64_KiB, 64_GiB}},
         Field{"flush_programs", &C::flush_programs, "a flush pads and programs what is buffered, instead of trusting the protected buffer",
               Known::spec, "NVMe Base 2.0 §7.1 Flush: nothing to do where the cache is non-volatile"},
+        Field{"power_loss_protection", &C::power_loss_protection,
+              "capacitors save the write buffer; without them a flush programs, and an erase waits until what is newer is on flash",
+              Known::assumed, "data-centre drives have it, and report no volatile write cache (NVMe Base 2.0 Identify VWC)"},
+        Field{"recoverable", &C::recoverable, "keeps what a recovery from power loss would find: about 32 bytes per random write on flash",
+              Known::assumed, "a model's choice: costs memory of the host only"},
+        Field{"recovery_read", &C::recovery_read, "a page read of a recovery's scan; all dies work side by side", Known::assumed,
+              "tR of an upper page and a 16 KiB transfer", Range<Duration>{1ns, 1s}},
         Field{"write_streams", &C::write_streams, "placement handles, each with an open superblock (request.stream_id modulo this)",
               Known::spec, "NVMe TP4146 Flexible Data Placement: one reclaim unit per handle", Range{1U, 64U}},
         Field{"lookup_latency", &C::lookup_latency, "map look-up of a read, in the controller's DRAM", Known::assumed,

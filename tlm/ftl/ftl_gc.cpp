@@ -106,10 +106,16 @@ bool FtlModel::finish_move(Move& move, Time now) {
 bool FtlModel::try_erase(Time now) {
   Superblock& sb = superblocks_[victim_];
   if (victim_in_run_ != victim_run_.count || more_runs(victim_, victim_cursor_) || moving_ != 0 || sb.pins != 0) return false;
+  if (!may_erase(now)) return false;
   invariant(sb.valid == 0, "a superblock with valid units is erased", "ftl", now);
-  sb.state = SuperblockState::erasing;
   const std::uint32_t superblock = victim_;
   victim_ = no_superblock;
+  start_erase(superblock, now);
+  return true;
+}
+
+void FtlModel::start_erase(std::uint32_t superblock, Time now) {
+  superblocks_[superblock].state = SuperblockState::erasing;
   ++erasing_;
   erases_left_[superblock] = layout_.dies();
   for (std::uint32_t die = 0; die < layout_.dies(); ++die) {
@@ -118,7 +124,6 @@ bool FtlModel::try_erase(Time now) {
     op.journey = Journey{now};
     issue(op, now);
   }
-  return true;
 }
 
 void FtlModel::unpin(std::uint32_t superblock, Time now) {
@@ -131,6 +136,7 @@ void FtlModel::erased(std::uint32_t superblock, Time now) {
   sb.state = SuperblockState::free;
   ++sb.erases;
   sb.runs.clear();
+  if (spare_area_) spare_area_->erased(superblock);
   --erasing_;
   ++free_;
   while (!move_waits_.empty() && finish_move(*move_waits_.front(), now)) move_waits_.erase(move_waits_.begin());

@@ -24,14 +24,14 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
   config_.check("ftl", geometry, errors);
   errors.raise_if_any();
   free_ = layout_.superblocks();
-  if (config_.precondition == Precondition::none) return;
-  for (std::uint64_t unit = 0, s = 0; unit < mapping_.units(); unit += layout_.units(), ++s) {
+  for (std::uint64_t unit = 0, s = 0; config_.precondition != Precondition::none && unit < mapping_.units(); unit += layout_.units(), ++s) {
     Superblock& sb = superblocks_[s];
     sb.state = SuperblockState::closed;
     sb.valid = std::min(layout_.units(), mapping_.units() - unit);
     sb.runs.append(unit, sb.valid);
     --free_;
   }
+  if (config_.recoverable) keep_spare_area();
 }
 
 /// Books the look-up unit: 16 neighbouring entries (a cache line of four-byte entries) at a time.
@@ -178,6 +178,7 @@ void FtlModel::explain(Stall& stall) const {
                 superblock_wait_since_ != never ? "a free superblock" : "room in the write buffer");
   }
   if (!flushing_.empty()) stall.waits(flushing_.size(), "flushes", "their programs");
+  if (!restoring_.empty()) stall.waits(restoring_.size(), "units of a power-loss dump", "a free superblock");
   if (!read_waits_.empty()) stall.waits(read_waits_.size(), "reads", "the old bytes of a unit being rewritten");
   std::uint64_t programs = 0;
   for (const Slot& s : slots_) programs += s.issued ? 1U : 0U;

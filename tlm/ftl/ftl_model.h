@@ -31,6 +31,7 @@
 #include "base/delegate.h"
 #include "base/laws.h"
 #include "ftl/ftl_config.h"
+#include "ftl/ftl_power.h"
 #include "ftl/ftl_state.h"
 #include "nand/nand_op.h"
 
@@ -57,6 +58,7 @@ class FtlModel {
  public:
   using IssueFlash = Delegate<void(nand::Op&, Time)>;
   using Event = Delegate<void(Request&, Time)>;
+  using FindBlock = Delegate<FoundBlock(nand::DieId, nand::BlockId)>;
 
   /// The answer to `issue_flash` is flash_answered(). `accepted` is called for writes, trims and flushes only.
   FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted,
@@ -64,6 +66,14 @@ class FtlModel {
 
   void submit(Request& request, Time now);
   void flash_answered(nand::Op& op, Time now);
+
+  /// What a power loss at this moment leaves; `find_block` says what the flash holds. This model is of no use afterwards, and none
+  /// of its posted actions may run.
+  Persistent power_loss(const FindBlock& find_block) const;
+  /// The first call to a new model on the same flash: takes its map, superblocks and buffer from what was left.
+  Recovery recover(const Persistent& persistent, Time now);
+  /// The buffer is as it was; before that host requests wait.
+  bool recovered() const { return restoring_.empty(); }
 
   void check(Laws& laws, Time now) const;
   void explain(Stall& stall) const;
@@ -96,6 +106,8 @@ class FtlModel {
   std::uint32_t fetch(std::uint64_t address, std::uint64_t size, unsigned char* to, OpOwner kind, void* owner, const Journey& journey,
                       Time now);
   bool filling(std::uint64_t unit, std::uint64_t count) const;
+  bool held_back(std::uint64_t unit, std::uint64_t count) const { return !restoring_.empty() || filling(unit, count); }
+  void retry_reads(Time now);
   void read_answered(nand::Op& op, Time now);
 
   // Writes (ftl_write.cpp)
@@ -107,8 +119,9 @@ class FtlModel {
   bool open(WriteStream& stream, bool host);
   std::uint64_t place(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t count, const unsigned char* from);
   void append(WriteStream& stream, bool host, std::uint64_t units, const unsigned char* from);
-  std::uint32_t take_slot(std::uint32_t superblock, std::uint32_t pu, bool host);
-  bool rewrite(WriteStream& stream, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from, Time now);
+  void pad(WriteStream& stream, bool host, Time now);
+  std::uint32_t take_slot(const WriteStream& stream, std::uint32_t pu, bool host);
+  bool rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from, Time now);
   void fill_done(Fill& fill, Time now);
   void seal(WriteStream& stream);
   void close(WriteStream& stream);
@@ -126,8 +139,17 @@ class FtlModel {
   void move_done(Move& move, Time now);
   bool finish_move(Move& move, Time now);
   bool try_erase(Time now);
+  void start_erase(std::uint32_t superblock, Time now);
   void unpin(std::uint32_t superblock, Time now);
   void erased(std::uint32_t superblock, Time now);
+
+  // Power loss (ftl_power.cpp)
+  void keep_spare_area();
+  void save_buffer(Persistent& p) const;
+  void rebuild_map(const Persistent& p);
+  void resume(std::uint32_t superblock, const Persistent::Found& found);
+  bool restore(Time now);
+  bool may_erase(Time now);
 
   Agenda& agenda_;
   Config config_;
@@ -171,6 +193,11 @@ class FtlModel {
   std::uint32_t erasing_ = 0;
   std::vector<std::uint32_t> erases_left_;
   bool collecting_ = false;
+
+  std::unique_ptr<SpareArea> spare_area_;                ///< with `recoverable`
+  std::vector<DumpedUnit> restoring_;                    ///< of the dump: not back in the buffer yet
+  std::uint64_t journalled_ = 0;                         ///< trims up to this sequence number survive without capacitors
+  std::uint64_t erase_after_ = 0, erase_journal_ = 0;    ///< without capacitors: an erase waits for these program units (0: none waits)
 
   Counts counts_;
   Flow inside_;

@@ -13,9 +13,9 @@ bool FtlModel::filling(std::uint64_t unit, std::uint64_t count) const {
 }
 
 /// Places `unit` with new bytes [begin, end) from `from`; false: no superblock to place it in.
-bool FtlModel::rewrite(WriteStream& stream, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from,
+bool FtlModel::rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from,
                        Time now) {
-  if (!open(stream, true)) return false;
+  if (!open(stream, host)) return false;
   auto spare = std::ranges::find_if(fills_, [](const auto& f) { return !f->active; });
   if (spare == fills_.end()) spare = fills_.insert(spare, std::make_unique<Fill>());
   Fill& fill = **spare;
@@ -31,7 +31,7 @@ bool FtlModel::rewrite(WriteStream& stream, std::uint64_t unit, std::uint64_t be
   }
   const std::uint32_t superblock = stream.superblock;
   fill.position = layout_.first_of(superblock) + stream.next;
-  place(stream, true, unit, 1, from == nullptr ? nullptr : scratch_.data());
+  place(stream, host, unit, 1, from == nullptr ? nullptr : scratch_.data());
   if (fill.pieces == 0) return true;
   fill.active = true;
   ++active_fills_;
@@ -60,12 +60,15 @@ void FtlModel::fill_done(Fill& fill, Time now) {
   fill.active = false;
   --active_fills_;
   for (WriteStream& stream : streams_) issue_programs(stream, now);
-  if (!read_waits_.empty()) {
-    std::vector<Job*> waits;
-    waits.swap(read_waits_);
-    for (Job* job : waits) looked_up(now, reinterpret_cast<std::uint64_t>(job));
-  }
+  retry_reads(now);
   pump(now);
+}
+
+void FtlModel::retry_reads(Time now) {
+  if (read_waits_.empty()) return;
+  std::vector<Job*> waits;
+  waits.swap(read_waits_);
+  for (Job* job : waits) looked_up(now, reinterpret_cast<std::uint64_t>(job));
 }
 
 }  // namespace flashpath::ftl

@@ -28,11 +28,13 @@ struct Superblock {
 struct Slot {
   std::uint32_t superblock = no_superblock;
   std::uint32_t pu = 0;
-  std::uint32_t fills = 0;  ///< rewrites whose old bytes are still to come
+  std::uint32_t fills = 0;   ///< rewrites whose old bytes are still to come
+  std::uint32_t stream = 0;  ///< whose
   bool issued = false;
   bool host = false;             ///< of a host stream
   std::uint64_t host_bytes = 0;  ///< of the buffer's room
   std::uint64_t sequence = 0;
+  std::uint64_t journal = 0;  ///< trims up to this number are in the journal when its program has ended
   std::unique_ptr<unsigned char[]> data;  ///< data mode
 };
 
@@ -54,6 +56,7 @@ struct Job {
   Journey journey{};
   std::uint64_t done = 0;  ///< write: units placed; flush: slots to wait for
   std::uint64_t sequence = 0;
+  std::uint64_t journal = 0;  ///< flush: trims up to this number
   Job* next = nullptr;
 };
 

@@ -15,6 +15,7 @@ void FtlModel::pump(Time now) {
   pumping_ = true;
   while (pump_again_) {
     pump_again_ = false;
+    if (!restoring_.empty() && !restore(now)) break;
     while (line_.front() != nullptr && step(*line_.front(), now)) {
       Job& job = line_.pop();
       Request& request = *job.request;
@@ -55,7 +56,7 @@ bool FtlModel::write_step(Job& job, Time now) {
     const unsigned char* bytes = data_mode_ && request.data != nullptr ? request.data + (from - begin) : nullptr;
     std::uint64_t placed = 0;
     if (to - from != unit_) {
-      placed = rewrite(stream, unit, from - unit * unit_, to - unit * unit_, bytes, now) ? 1 : 0;
+      placed = rewrite(stream, true, unit, from - unit * unit_, to - unit * unit_, bytes, now) ? 1 : 0;
     } else {
       std::uint64_t count = std::min(room, end / unit_ - unit);
       if (active_fills_ != 0 && filling(unit, count)) count = 1;
@@ -83,6 +84,7 @@ void FtlModel::trim(const Request& request) {
   const std::uint64_t last = (request.address.count + request.size.count) / unit_;
   if (first >= last) return;
   const std::uint64_t before = mapping_.mapped();
+  if (spare_area_) spare_area_->trimmed(first, last - first);
   mapping_.replace(first, last - first, nowhere, [this](Position p, std::uint64_t n) { dropped(p, n); });
   counts_.trimmed += before - mapping_.mapped();
 }
@@ -90,33 +92,38 @@ void FtlModel::trim(const Request& request) {
 /// Pads what is begun, so that it is programmed; job.done: the program units to wait for.
 void FtlModel::flush(Job& job, Time now) {
   job.done = 0;
-  if (!config_.flush_programs) return;
-  for (std::size_t i = 0; i + 1 < streams_.size(); ++i) {
-    WriteStream& stream = streams_[i];
-    if (stream.slot != 0) {
-      Superblock& sb = superblocks_[stream.superblock];
-      std::uint32_t pu = slots_[stream.slot].pu + 1;
-      const std::uint64_t next = std::min(ceil_div(pu * layout_.program_unit(), unit_), layout_.units());
-      if (next > stream.next) sb.runs.append(Run::hole, next - stream.next);
-      stream.next = next;
-      seal(stream);
-      for (; (pu + 1) * layout_.program_unit() <= next * unit_; ++pu) {  // a large unit's alignment may skip whole program units
-        stream.slot = take_slot(stream.superblock, pu, true);
-        seal(stream);
-      }
-      if (next == layout_.units()) close(stream);
-    }
-    issue_programs(stream, now);
-  }
+  if (!config_.flush_programs && config_.power_loss_protection) return;
+  for (std::size_t i = 0; i + 1 < streams_.size(); ++i) pad(streams_[i], true, now);
   job.done = host_slots_;
   job.sequence = slot_sequence_;
+  job.journal = spare_area_ ? spare_area_->sequence() : 0;
   if (job.done != 0) flushing_.push_back(&job);
+  else journalled_ = job.journal;
 }
 
-/// Gives the stream a superblock, the least worn free one. Host streams leave the last one to garbage collection.
+/// Fills the program unit that is begun with padding, and programs it.
+void FtlModel::pad(WriteStream& stream, bool host, Time now) {
+  if (stream.slot != 0) {
+    Superblock& sb = superblocks_[stream.superblock];
+    std::uint32_t pu = slots_[stream.slot].pu + 1;
+    const std::uint64_t next = std::min(ceil_div(pu * layout_.program_unit(), unit_), layout_.units());
+    if (next > stream.next) sb.runs.append(Run::hole, next - stream.next);
+    stream.next = next;
+    seal(stream);
+    for (; (pu + 1) * layout_.program_unit() <= next * unit_; ++pu) {  // a large unit's alignment may skip whole program units
+      stream.slot = take_slot(stream, pu, host);
+      seal(stream);
+    }
+    if (next == layout_.units()) close(stream);
+  }
+  issue_programs(stream, now);
+}
+
+/// Gives the stream a superblock, the least worn free one. Host streams leave the last one to garbage collection, and with
+/// `recoverable` two more to what power losses leave half written.
 bool FtlModel::open(WriteStream& stream, bool host) {
   if (stream.superblock != no_superblock) return true;
-  if (free_ <= (host ? 1U : 0U)) return false;
+  if (free_ <= (host ? (spare_area_ ? 3U : 1U) : 0U)) return false;
   std::uint32_t best = no_superblock;
   for (std::uint32_t i = 0; i < superblocks_.size(); ++i) {
     if (superblocks_[i].state != SuperblockState::free) continue;
@@ -144,6 +151,7 @@ std::uint64_t FtlModel::place(WriteStream& stream, bool host, std::uint64_t unit
   mapping_.replace(unit, n, layout_.first_of(stream.superblock) + stream.next, [this](Position p, std::uint64_t k) { dropped(p, k); });
   sb.valid += n;
   sb.runs.append(unit, n);
+  if (spare_area_) spare_area_->wrote(stream.superblock, stream.next, unit, n);
   append(stream, host, n, from);
   return n;
 }
@@ -159,7 +167,7 @@ void FtlModel::append(WriteStream& stream, bool host, std::uint64_t units, const
   std::uint64_t in_pu = offset - pu * pu_size;
   for (std::uint64_t done = 0; done < size;) {
     const std::uint64_t n = std::min(size - done, pu_size - in_pu);
-    if (stream.slot == 0) stream.slot = take_slot(stream.superblock, pu, host);
+    if (stream.slot == 0) stream.slot = take_slot(stream, pu, host);
     Slot& slot = slots_[stream.slot];
     if (host) slot.host_bytes += n;
     if (from != nullptr) std::memcpy(slot.data.get() + in_pu, from + done, n);
@@ -173,7 +181,8 @@ void FtlModel::append(WriteStream& stream, bool host, std::uint64_t units, const
   if (stream.next == layout_.units()) close(stream);
 }
 
-std::uint32_t FtlModel::take_slot(std::uint32_t superblock, std::uint32_t pu, bool host) {
+std::uint32_t FtlModel::take_slot(const WriteStream& stream, std::uint32_t pu, bool host) {
+  const std::uint32_t superblock = stream.superblock;
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -188,6 +197,7 @@ std::uint32_t FtlModel::take_slot(std::uint32_t superblock, std::uint32_t pu, bo
   slot.superblock = superblock;
   slot.pu = pu;
   slot.fills = 0;
+  slot.stream = static_cast<std::uint32_t>(&stream - streams_.data());
   slot.issued = false;
   slot.host = host;
   slot.host_bytes = 0;
@@ -221,6 +231,7 @@ void FtlModel::issue_programs(WriteStream& stream, Time now) {
     if (slot.fills != 0) break;
     ++stream.waiting_head;
     slot.issued = true;
+    if (spare_area_) slot.journal = spare_area_->sequence();
     nand::Op& op = take_op(OpOwner::program, nullptr, id);
     layout_.program(op, slot.superblock, slot.pu);
     op.data = slot.data.get();
@@ -247,9 +258,12 @@ void FtlModel::program_done(std::uint32_t id, Time now) {
   --superblocks_[superblock].programs;
   --(slot.host ? host_slots_ : gc_slots_);
   free_slots_.push_back(id);
+  slot.superblock = no_superblock;
+  journalled_ = std::max(journalled_, slot.journal);
   if (slot.host && !flushing_.empty()) {
     std::erase_if(flushing_, [&](Job* job) {
       if (slot.sequence > job->sequence || --job->done != 0) return false;
+      journalled_ = std::max(journalled_, job->journal);
       job->request->journey.mark(Stage::program, now);
       agenda_.post<&FtlModel::answer_later>(look_up(1, config_.write_latency, now), this, reinterpret_cast<std::uint64_t>(job));
       return true;

@@ -121,7 +121,8 @@ class FtlModel {
   void append(WriteStream& stream, bool host, std::uint64_t units, const unsigned char* from);
   void pad(WriteStream& stream, bool host, Time now);
   std::uint32_t take_slot(const WriteStream& stream, std::uint32_t pu, bool host);
-  bool rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from, Time now);
+  bool rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from,
+               Time now);
   void fill_done(Fill& fill, Time now);
   void seal(WriteStream& stream);
   void close(WriteStream& stream);
@@ -194,10 +195,10 @@ class FtlModel {
   std::vector<std::uint32_t> erases_left_;
   bool collecting_ = false;
 
-  std::unique_ptr<SpareArea> spare_area_;                ///< with `recoverable`
-  std::vector<DumpedUnit> restoring_;                    ///< of the dump: not back in the buffer yet
-  std::uint64_t journalled_ = 0;                         ///< trims up to this sequence number survive without capacitors
-  std::uint64_t erase_after_ = 0, erase_journal_ = 0;    ///< without capacitors: an erase waits for these program units (0: none waits)
+  std::unique_ptr<SpareArea> spare_area_;              ///< with `recoverable`
+  std::vector<DumpedUnit> restoring_;                  ///< of the dump: not back in the buffer yet
+  std::uint64_t journalled_ = 0;                       ///< trims up to this sequence number survive without capacitors
+  std::uint64_t erase_after_ = 0, erase_journal_ = 0;  ///< without capacitors: an erase waits for these program units (0: none waits)
 
   Counts counts_;
   Flow inside_;

@@ -107,7 +107,8 @@ void FtlModel::save_buffer(Persistent& p) const {
         const Position position = layout_.first_of(slot.superblock) + index;
         if (mapping_.at(u.unit) != position) continue;
         const Persistent::Found& found = p.superblocks[slot.superblock];
-        const bool there = std::ranges::any_of(found.runs, [&](const SpareRun& r) { return index >= r.index && index < r.index + r.count; });
+        const bool there =
+            std::ranges::any_of(found.runs, [&](const SpareRun& r) { return index >= r.index && index < r.index + r.count; });
         if (there) continue;
         if (!config_.power_loss_protection) {
           p.lost += slot.host ? 1 : 0;
@@ -200,9 +201,8 @@ void FtlModel::rebuild_map(const Persistent& p) {
     if (u.end - u.begin == unit_) events.push_back({u.sequence, u.unit, 1, nowhere});
   }
   // On a tie a unit is both dumped and found: the dump first.
-  std::ranges::sort(events, [](const Event& a, const Event& b) {
-    return a.sequence != b.sequence ? a.sequence < b.sequence : a.position > b.position;
-  });
+  std::ranges::sort(
+      events, [](const Event& a, const Event& b) { return a.sequence != b.sequence ? a.sequence < b.sequence : a.position > b.position; });
   for (const Event& e : events) {
     mapping_.replace(e.unit, e.count, e.position, [this](Position old, std::uint64_t n) { dropped(old, n); });
     if (e.position != nowhere) superblocks_[layout_.superblock_of(e.position)].valid += e.count;

@@ -79,7 +79,7 @@ struct DumpedUnit {
 struct Persistent {
   struct Found {
     SuperblockState state = SuperblockState::free;
-    std::uint32_t stream = 0;            ///< open: whose
+    std::uint32_t stream = 0;  ///< open: whose
     std::uint32_t erases = 0;
     std::uint32_t started = 0;           ///< program units up to the last one that a program was begun in
     bool dirty = false;                  ///< something is not erased

@@ -13,7 +13,8 @@ void FtlModel::looked_up(Time now, std::uint64_t arg) {
   Request& request = *job.request;
   if (request.status == RequestStatus::ok && request.size.count != 0) {
     const std::uint64_t first = request.address.count / unit_;
-    if ((active_fills_ != 0 || !restoring_.empty()) && held_back(first, ceil_div(request.address.count + request.size.count, unit_) - first)) {
+    if ((active_fills_ != 0 || !restoring_.empty()) &&
+        held_back(first, ceil_div(request.address.count + request.size.count, unit_) - first)) {
       read_waits_.push_back(&job);
       return;
     }

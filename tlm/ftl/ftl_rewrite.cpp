@@ -13,8 +13,8 @@ bool FtlModel::filling(std::uint64_t unit, std::uint64_t count) const {
 }
 
 /// Places `unit` with new bytes [begin, end) from `from`; false: no superblock to place it in.
-bool FtlModel::rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from,
-                       Time now) {
+bool FtlModel::rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t begin, std::uint64_t end,
+                       const unsigned char* from, Time now) {
   if (!open(stream, host)) return false;
   auto spare = std::ranges::find_if(fills_, [](const auto& f) { return !f->active; });
   if (spare == fills_.end()) spare = fills_.insert(spare, std::make_unique<Fill>());

@@ -34,7 +34,7 @@ struct Slot {
   bool host = false;             ///< of a host stream
   std::uint64_t host_bytes = 0;  ///< of the buffer's room
   std::uint64_t sequence = 0;
-  std::uint64_t journal = 0;  ///< trims up to this number are in the journal when its program has ended
+  std::uint64_t journal = 0;              ///< trims up to this number are in the journal when its program has ended
   std::unique_ptr<unsigned char[]> data;  ///< data mode
 };
 

@@ -4,10 +4,6 @@
 #include "base/error.h"
 
 namespace flashpath::nand {
-namespace {
-std::uint8_t planes_mask(const Op& op) { return static_cast<std::uint8_t>(((1U << op.planes) - 1U) << op.plane); }
-}  // namespace
-
 Statistics::Statistics(stats::Group& group, const Geometry& geometry)
     : reads{group, "reads", stats::Unit::count, "reads answered"},
       programs{group, "programs", stats::Unit::count, "wordline programs answered"},
@@ -31,7 +27,8 @@ ArrayModel::ArrayModel(Agenda& agenda, const Config& config, stats::Group& group
       reliability_{config.reliability.enabled ? std::make_unique<Reliability>(config, geometry_, group, random) : nullptr},
       answered_{answered},
       t_r_{config.t_r()},
-      all_planes_{static_cast<std::uint8_t>((1U << config.planes) - 1U)},
+      all_planes_{static_cast<PlaneMask>((1U << config.planes) - 1U)},
+      merge_reads_{config.merge_planes && !config.independent_plane_reads},
       codewords_per_page_{static_cast<std::uint32_t>(config.page / config.codeword)},
       dies_{geometry_.dies()},
       channels_{config.channels} {
@@ -99,6 +96,29 @@ void ArrayModel::pop(EntryList& list, std::uint32_t before) {
   --list.size;
 }
 
+/// Takes out of `list` what one multi-plane command can do with `head`: other planes, the same page number. They become its chain.
+/// Returns the planes named by all of them.
+std::uint32_t ArrayModel::gather(EntryList& list, std::uint32_t head) {
+  const Op& first = *entries_[head].op;
+  std::uint32_t planes = first.planes;
+  unsigned used = planes_mask(first);
+  std::uint32_t tail = head, before = no_entry;
+  for (std::uint32_t at = list.head, next; at != no_entry && used != all_planes_; at = next) {
+    const Op& op = *entries_[at].op;
+    next = links_[at].next;
+    if ((planes_mask(op) & used) != 0 || (op.kind != OpKind::erase && op.page != first.page)) {
+      before = at;
+      continue;
+    }
+    pop(list, before);
+    links_[tail].next = at;
+    tail = at;
+    used |= planes_mask(op);
+    planes += op.planes;
+  }
+  return planes;
+}
+
 void ArrayModel::submit(Op& op, Time now) {
   invariant(geometry_.fault(op) == OpFault::none, "an operation that no die can do was submitted", "nand", now);
   flow_.enter(now);
@@ -109,7 +129,7 @@ void ArrayModel::submit(Op& op, Time now) {
 void ArrayModel::wait(std::uint32_t entry, Time now, bool first) {
   const Op& op = *entries_[entry].op;
   Die& die = dies_[op.die];
-  const std::uint8_t planes = entries_[entry].mask;
+  const PlaneMask planes = entries_[entry].mask;
   if (first) die.choice = {};
   if (op.kind != OpKind::read || die.choice.what != Next::read) die.choice = {};  // an older read goes before this one
   switch (op.kind) {
@@ -122,101 +142,11 @@ void ArrayModel::wait(std::uint32_t entry, Time now, bool first) {
     case OpKind::program: push(die.programs, entry); break;
     case OpKind::erase: push(die.erases, entry); break;
   }
-  if ((planes & ~(die.held | die.woken)) == 0) return;  // all busy, and somebody will look when they are not
+  if ((planes & ~unsigned{die.held} & ~unsigned{die.woken}) == 0) return;  // all busy, and somebody will look when they are not
   offer(op.die, now);
   if (die.waiting() != 0) watch(op.die, now);
   ask(die.channel, now);
 }
-
-// ---- the die: what to begin next
-
-std::uint8_t ArrayModel::free_planes(const Die& die, Time now) const {
-  unsigned free = 0;
-  for (unsigned p = 0; p < config_.planes; ++p) free |= static_cast<unsigned>(die.busy_until[p] <= now) << p;
-  return static_cast<std::uint8_t>(free);
-}
-
-Choice ArrayModel::choose(const Die& die, Time now) const {
-  if (die.waiting() == 0 || die.loading != no_entry) return {};
-  const std::uint8_t free = free_planes(die, now);
-  if (free == 0) return {};
-  const bool idle = free == all_planes_;
-  if (die.erases.size != 0 && die.erase_passed >= config_.die_overtakes) {
-    return idle ? Choice{.what = Next::erase, .entry = die.erases.head} : Choice{};
-  }
-  if (die.programs.size != 0 && die.program_passed >= config_.die_overtakes) {
-    return idle ? Choice{.what = Next::program, .entry = die.programs.head} : Choice{};
-  }
-  if (die.reads.size != 0) return find_read(die, free);
-  if (!idle) return {};
-  if (die.programs.size != 0) return {.what = Next::program, .entry = die.programs.head};
-  return {.what = Next::erase, .entry = die.erases.head};
-}
-
-/// The oldest read whose planes are free, and not wanted by an older read.
-Choice ArrayModel::find_read(const Die& die, std::uint8_t free) const {
-  unsigned open = die.wanted & free;
-  std::uint32_t before = no_entry;
-  for (std::uint32_t at = die.reads.head; open != 0 && at != no_entry; before = at, at = links_[at].next) {
-    const unsigned mask = links_[at].mask;
-    if ((mask & ~open) == 0) return {.what = Next::read, .entry = at, .before = before};
-    open &= ~mask;
-  }
-  return {};
-}
-
-/// Lets the die ask the channel for what it could begin now. With SCA reads and erases begin at once.
-void ArrayModel::offer(DieId id, Time now) {
-  Die& die = dies_[id];
-  while (!die.in_commands) {  // one that asks already decides what when it is granted
-    const Choice choice = choose(die, now);
-    if (choice.what == Next::nothing || (choice.what == Next::program && die.in_loads)) return;
-    Channel& channel = channels_[die.channel];
-    die.startable = now;
-    die.choice = choice;
-    if (choice.what == Next::program) {
-      channel.loads.push_back(id.value);
-      die.in_loads = true;
-      return;
-    }
-    if (!config_.sca) {
-      channel.commands.push_back(id.value);
-      die.in_commands = true;
-      return;
-    }
-    if (choice.what == Next::read) begin_read(id, choice, now);
-    else begin_erase(id, now);
-  }
-}
-
-/// Makes sure that somebody looks when planes with a known end become free.
-void ArrayModel::watch(DieId id, Time now) {
-  Die& die = dies_[id];
-  for (unsigned p = 0; p < config_.planes; ++p) {
-    const Time end = die.busy_until[p];
-    if (end <= now || end == never || (unsigned{die.woken} >> p & 1U) != 0) continue;
-    for (unsigned q = p; q < config_.planes; ++q) {
-      if (die.busy_until[q] == end) die.woken = static_cast<std::uint8_t>(die.woken | 1U << q);
-    }
-    agenda_.post<&ArrayModel::wake_die>(end, this, id.value, 0, Priority::decide);
-  }
-}
-
-void ArrayModel::wake_die(Time now, std::uint64_t die) {
-  const DieId id{static_cast<std::uint16_t>(die)};
-  release(id, now);
-  ask(dies_[id].channel, now);
-}
-
-/// Planes of the die have become free.
-void ArrayModel::release(DieId id, Time now) {
-  Die& die = dies_[id];
-  die.woken &= static_cast<std::uint8_t>(~free_planes(die, now));
-  die.choice = {};
-  offer(id, now);
-}
-
-// ---- answers
 
 void ArrayModel::answer(std::uint32_t entry, Time now) {
   const Entry& e = entries_[entry];

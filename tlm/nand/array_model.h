@@ -23,6 +23,9 @@
 // work), then data-out, then data-in, each in the order of readiness; data-out or data-in passed over `bus_overtakes` times goes next.
 // A program whose data-in has begun goes before others'. Data-in that nobody else wants the channel during is one action.
 //
+// channel_policy data_first: data-out, then the dies in turn; a program's command and data are one action.
+// merge_planes: what begins takes along what waits and fits one multi-plane command; links_[].next chains them.
+//
 // Decoder, one per channel: accepts a codeword every C / D, each ecc_latency deep. Codewords of one data-out count as evenly spaced.
 //
 // Same picosecond: arrays end first, then operations are submitted and answered, then planes and channels that became free are given
@@ -92,15 +95,17 @@ class ArrayModel {
   void push_front(EntryList& list, std::uint32_t entry);
   void wait(std::uint32_t entry, Time now, bool first);
   void pop(EntryList& list, std::uint32_t before);
+  std::uint32_t gather(EntryList& list, std::uint32_t head);
 
-  std::uint8_t free_planes(const Die& die, Time now) const;
+  PlaneMask free_planes(const Die& die, Time now) const;
   Choice choose(const Die& die, Time now) const;
-  Choice find_read(const Die& die, std::uint8_t free) const;
+  Choice find_read(const Die& die, PlaneMask free) const;
   void offer(DieId die, Time now);
   void watch(DieId die, Time now);
   void ask(ChannelId channel, Time now);
   void grant(ChannelId channel, Time now);
   void grant_one(ChannelId channel, Time now, std::uint32_t& freed);
+  void grant_turn(ChannelId channel, Time now, std::uint32_t& freed);
   void release(DieId die, Time now);
   void wake_die(Time now, std::uint64_t die);
   void wake_channel(Time now, std::uint64_t channel, std::uint64_t die);
@@ -113,7 +118,8 @@ class ArrayModel {
   void run_done(Time now, std::uint64_t channel, std::uint64_t number);
   void cut_run(ChannelId channel, Time now);
   void loaded(Die& die, Time end);
-  void begin_load(DieId die, Time now);
+  void follow(Entry& entry, const Entry& first);
+  std::uint32_t begin_load(DieId die, Time now);
   bool start_out(std::uint32_t entry, Time now);
   void sense_done(Time now, std::uint64_t entry);
   void join_outs(Time now, std::uint64_t entry);
@@ -121,6 +127,15 @@ class ArrayModel {
   void sense_again(Time now, std::uint64_t entry);
   void array_done(Time now, std::uint64_t entry);
   void answer(std::uint32_t entry, Time now);
+
+  /// Calls each(number, entry) for an entry and those that were merged with it.
+  template <class F>
+  void chain(std::uint32_t entry, F&& each) {
+    for (std::uint32_t next; entry != no_entry; entry = next) {
+      next = links_[entry].next;
+      each(entry, entries_[entry]);
+    }
+  }
 
   Agenda& agenda_;
   Config config_;
@@ -135,7 +150,8 @@ class ArrayModel {
   std::array<Duration, max_planes + 1> t_cmd_read_{}, t_cmd_program_{}, t_cmd_erase_{};  // by planes
   std::vector<Duration> bus_;                                                            // by codewords: their time on the channel
   std::vector<Duration> decode_;                                                         // by codewords: their time in the decoder
-  std::uint8_t all_planes_;
+  PlaneMask all_planes_;
+  bool merge_reads_;
   std::uint32_t codewords_per_page_;
 
   std::vector<Entry> entries_;

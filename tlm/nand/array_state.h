@@ -55,11 +55,13 @@ struct alignas(64) Entry {
   Time sensed;     ///< data in the page buffer
   Time out_ready;  ///< data-out may begin (with SCA: its command has been given)
   DieId die;
-  std::uint8_t mask;  ///< planes it holds
+  PlaneMask mask;  ///< planes it holds
   OpKind kind;
   std::uint8_t rung;  ///< with reliability: how far error correction must go (ladder.h)
 };
 static_assert(sizeof(Entry) == 64);
+
+inline PlaneMask planes_mask(const Op& op) { return static_cast<PlaneMask>(((1U << op.planes) - 1U) << op.plane); }
 
 /// The lists of entries, apart from them: a search touches eight bytes per operation.
 struct Link {
@@ -113,11 +115,12 @@ struct Die {
   std::uint32_t erase_passed = 0;
   std::uint32_t loading = no_entry;  ///< the program whose data goes in
   std::uint32_t loaded = 0;          ///< its pages so far
-  std::uint8_t wanted = 0;           ///< planes that waiting reads touch
-  std::uint8_t held = 0;             ///< planes of reads whose data-out has not begun, or of a program's data-in
-  std::uint8_t woken = 0;            ///< planes whose end will be looked at: an action is posted
+  std::uint32_t to_load = 0;         ///< its pages, with those of programs merged with it
+  PlaneMask wanted = 0;              ///< planes that waiting reads touch
+  PlaneMask held = 0;                ///< planes of reads whose data-out has not begun, or of a program's data-in
+  PlaneMask woken = 0;               ///< planes whose end will be looked at: an action is posted
   Choice choice;                     ///< as of the last offer; `nothing` once that may have changed
-  bool in_commands = false;          ///< this die waits for the channel to give a read or erase command
+  bool in_commands = false;          ///< this die waits for the channel to give a read or erase command (data_first: any)
   bool in_loads = false;             ///< ... or program data
   ChannelId channel{};
   Time startable{};
@@ -144,11 +147,13 @@ struct Channel {
   Ring<std::uint16_t> commands;  ///< dies
   Ring<std::uint32_t> outs;      ///< entries
   Ring<std::uint16_t> loads;     ///< dies
+  std::uint64_t asking = 0;      ///< data_first: targets that want to give a command
+  std::uint32_t turn = 0;        ///< data_first: target whose turn it is
   Server command_bus;            ///< SCA only
   Time decoder_free{};
   Duration busy{};
 
-  bool wanted() const { return !(commands.empty() && outs.empty() && loads.empty()); }
+  bool wanted() const { return !(commands.empty() && outs.empty() && loads.empty()) || asking != 0; }
 };
 
 }  // namespace flashpath::nand

@@ -32,24 +32,29 @@ void Cells::read(const Op& op) const {
 }
 
 OpStatus Cells::program(const Op& op) {
-  const std::uint32_t wordline = geometry_.wordline_of(op.page).value;
+  const std::uint32_t number = geometry_.program_of(op.page);
   for (std::uint32_t p = op.plane; p < std::uint32_t{op.plane} + op.planes; ++p) {
-    if (next_[index(op.die, op.block, p)] != wordline) return OpStatus::program_failed;
+    if (next_[index(op.die, op.block, p)] != number) return OpStatus::program_failed;
   }
+  const std::uint32_t wordline = geometry_.wordline_of(op.page).value;
+  const std::uint32_t first_type = geometry_.type_of(op.page);
   const std::uint64_t page = geometry_.page().count;
   for (std::uint32_t i = 0; i < op.planes; ++i) {
     const std::size_t at = index(op.die, op.block, op.plane + i);
-    next_[at] = static_cast<std::uint16_t>(wordline + 1);
+    next_[at] = static_cast<std::uint16_t>(number + 1);
     if (!data_mode_ || op.data == nullptr) continue;
     Block& block = blocks_[at];
     block.wordlines.resize(geometry_.wordlines());
-    Wordline bytes = std::make_unique_for_overwrite<unsigned char[]>(page * geometry_.bits());
-    for (std::uint32_t type = 0; type < geometry_.bits(); ++type) {
-      std::memcpy(bytes.get() + type * page, op.data + (std::uint64_t{type} * op.planes + i) * page, page);
+    Wordline& bytes = block.wordlines[wordline];
+    if (bytes == nullptr) {
+      bytes = std::make_unique_for_overwrite<unsigned char[]>(page * geometry_.bits());
+      if (geometry_.program_pages() != geometry_.bits()) std::memset(bytes.get(), 0xFF, page * geometry_.bits());
+      ++block.kept;
+      ++kept_;
     }
-    block.wordlines[wordline] = std::move(bytes);
-    ++block.kept;
-    ++kept_;
+    for (std::uint32_t k = 0; k < geometry_.program_pages(); ++k) {
+      std::memcpy(bytes.get() + (first_type + k) * page, op.data + (std::uint64_t{k} * op.planes + i) * page, page);
+    }
   }
   return OpStatus::ok;
 }
@@ -67,7 +72,7 @@ void Cells::precondition(DieId die, BlockId block, std::uint32_t wordlines) {
   invariant(wordlines <= geometry_.wordlines(), "preconditioned more wordlines than a block has", "nand");
   for (std::uint32_t p = 0; p < geometry_.planes(); ++p) {
     const std::size_t at = index(die, block, p);
-    next_[at] = static_cast<std::uint16_t>(wordlines);
+    next_[at] = static_cast<std::uint16_t>(wordlines * geometry_.bits() / geometry_.program_pages());
     forget(at);
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the cells hold, and what may be done to them.
 //
-// Both modes: the next wordline to program, 16 bits per block of each plane, flat (512 dies x 3000 blocks x 6 planes: 18 MB).
-// A block is programmed wordline by wordline from 0 on, each once between two erases; any other program fails
+// Both modes: the next program of each block and plane, 16 bits, flat (512 dies x 3000 blocks x 6 planes: 18 MB).
+// A block is programmed wordline by wordline (program_unit = page: page by page) from 0 on, each once between two erases; any other fails
 // (OpStatus::program_failed) and changes nothing. A multi-plane program fails as a whole.
 // Data mode: the bytes of programmed wordlines, sparse. What was never programmed reads as 0xFF, as an erased cell does.
 // Not modelled: bit errors, wear, open-block limits.
@@ -21,12 +21,18 @@ class Cells {
 
   /// Copies the bytes of a read to op.data. Does nothing without data.
   void read(const Op& op) const;
-  /// Stores op.data (its order: nand_op.h) and moves the block's next wordline on.
+  /// Stores op.data (its order: nand_op.h) and moves the block's next program on.
   OpStatus program(const Op& op);
   OpStatus erase(const Op& op);
 
   /// The next wordline that may be programmed: 0 erased, wordlines() full.
-  std::uint32_t next_wordline(DieId die, BlockId block, std::uint32_t plane) const { return next_[index(die, block, plane)]; }
+  std::uint32_t next_wordline(DieId die, BlockId block, std::uint32_t plane) const {
+    return next_page(die, block, plane) / geometry_.bits();
+  }
+  /// The next page that may be programmed; pages() when full.
+  std::uint32_t next_page(DieId die, BlockId block, std::uint32_t plane) const {
+    return next_[index(die, block, plane)] * geometry_.program_pages();
+  }
   /// For a drive that starts in use: the first `wordlines` of the block, in all planes, count as programmed. Their bytes read as 0xFF.
   void precondition(DieId die, BlockId block, std::uint32_t wordlines);
   /// Wordlines (of one plane) whose bytes are kept.

@@ -30,6 +30,7 @@ class Geometry {
         blocks_{c.blocks_per_plane},
         wordlines_{c.wordlines_per_block},
         bits_{c.bits_per_cell},
+        program_pages_{c.program_unit == ProgramUnit::page ? 1 : c.bits_per_cell},
         page_{c.page},
         codeword_{c.codeword} {}
 
@@ -51,8 +52,14 @@ class Geometry {
   constexpr PageId page_of(WordlineId wordline, std::uint32_t type) const { return {wordline.value * bits_ + type}; }
 
   constexpr Bytes page() const { return page_.size; }
-  constexpr Bytes wordline_bytes(std::uint32_t planes) const { return page_.size * bits_ * planes; }  ///< size of a program
-  constexpr Bytes block_bytes() const { return page_.size * pages(); }                                ///< of one plane
+  constexpr Bytes wordline_bytes(std::uint32_t planes) const { return page_.size * bits_ * planes; }
+  constexpr std::uint32_t program_pages() const {
+    return program_pages_;
+  }  ///< of each plane in a program: bits(), or 1 (program_unit = page)
+  constexpr std::uint32_t programs_per_block() const { return pages() / program_pages_; }  ///< programs that fill a block of one plane
+  constexpr std::uint32_t program_of(PageId page) const { return page.value / program_pages_; }
+  constexpr Bytes program_bytes(std::uint32_t planes) const { return page_.size * program_pages_ * planes; }
+  constexpr Bytes block_bytes() const { return page_.size * pages(); }  ///< of one plane
   constexpr Bytes die_bytes() const { return block_bytes() * blocks_ * planes_; }
   constexpr Bytes drive_bytes() const { return die_bytes() * dies_; }
 
@@ -72,15 +79,15 @@ class Geometry {
     if (op.kind == OpKind::erase) return OpFault::none;
     if (op.page.value >= pages()) return OpFault::page;
     if (op.kind == OpKind::program) {
-      if (type_of(op.page) != 0) return OpFault::page;
-      return op.size == wordline_bytes(op.planes) ? OpFault::none : OpFault::size;
+      if (op.page.value % program_pages_ != 0) return OpFault::page;
+      return op.size == program_bytes(op.planes) ? OpFault::none : OpFault::size;
     }
     const Bytes all = page_.size * op.planes;
     return op.size.count == 0 || op.size > all || op.offset > all - op.size ? OpFault::size : OpFault::none;
   }
 
  private:
-  std::uint32_t channels_, dies_, planes_, blocks_, wordlines_, bits_;
+  std::uint32_t channels_, dies_, planes_, blocks_, wordlines_, bits_, program_pages_;
   Divisor page_, codeword_;
 };
 

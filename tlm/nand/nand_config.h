@@ -3,7 +3,9 @@
 // planes, 16 channels x 8 dies at 3600 MT/s (a 16 TB class drive).
 #pragma once
 #include <array>
+#include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 #include "base/config.h"
@@ -11,8 +13,19 @@
 
 namespace flashpath::nand {
 
-inline constexpr std::uint32_t max_planes = 6;
+inline constexpr std::uint32_t max_planes = 16;
 inline constexpr std::uint32_t max_bits_per_cell = 4;
+using PlaneMask = std::uint16_t;
+
+/// What one program writes of each of its planes.
+enum class ProgramUnit : std::uint8_t { wordline, page };
+std::string_view name_of(ProgramUnit unit);
+std::span<const ProgramUnit> all_of(const ProgramUnit*);
+
+/// Who gets a free channel: commands_first commands, data-out, data-in; data_first data-out, then dies in turn (array_model.h).
+enum class ChannelPolicy : std::uint8_t { commands_first, data_first };
+std::string_view name_of(ChannelPolicy policy);
+std::span<const ChannelPolicy> all_of(const ChannelPolicy*);
 
 struct Config {
   std::uint32_t channels = 16;
@@ -26,6 +39,9 @@ struct Config {
   Rate bus_rate = 3600_MBps;  // 8-bit bus: 1 MT/s moves 1 MB/s
   bool sca = false;
   bool independent_plane_reads = true;
+  bool merge_planes = false;
+  ProgramUnit program_unit = ProgramUnit::wordline;
+  ChannelPolicy channel_policy = ChannelPolicy::commands_first;
 
   Duration t_r_lower = 33'750ns;
   Duration t_r_middle = 45us;
@@ -82,6 +98,15 @@ struct Config {
               "JESD230G (2024), SCA protocol"},
         Field{"independent_plane_reads", &C::independent_plane_reads, "reads of different planes of a die run side by side",
               Known::datasheet, "independent multi-plane read, all TLC dies since 176 layers"},
+        Field{"merge_planes", &C::merge_planes,
+              "waiting operations of one die that fit one multi-plane command (other planes, same page number) begin together; reads only "
+              "where planes do not read independently",
+              Known::assumed, "ONFI 5.1, multi-plane operations: same page address in each plane; off: the FTL asks for planes together"},
+        Field{"program_unit", &C::program_unit, "what a program writes of each plane: a wordline (all its pages, one-shot) or one page",
+              Known::datasheet, "one-shot programming: every 3D TLC die"},
+        Field{"channel_policy", &C::channel_policy,
+              "commands_first: commands, data-out, data-in; data_first: data-out, then dies in turn, a program's data with its command",
+              Known::assumed, "commands first keep the arrays at work"},
         Field{"t_r_lower", &C::t_r_lower, "page read time tR, page type 0 (lower)", Known::assumed,
               "0.75 x mean tR (spread of read levels per page)", D{1_ps, 10ms}},
         Field{"t_r_middle", &C::t_r_middle, "page read time tR, page type 1 (middle; MLC: upper)", Known::datasheet,
@@ -128,6 +153,9 @@ struct Config {
   void check(const std::string& where, UserErrors& errors) const {
     if (codeword.count == 0 || (page % codeword).count != 0) errors.add(where + ".codeword: a page must hold a whole number of codewords");
     if (std::uint64_t{channels} * dies_per_channel > 65'535) errors.add(where + ".dies_per_channel: more than 65535 dies in one drive");
+    if (program_unit == ProgramUnit::page && std::uint64_t{wordlines_per_block} * bits_per_cell > 65'535) {
+      errors.add(where + ".program_unit = \"page\": a block of more than 65535 pages; lower " + where + ".wordlines_per_block");
+    }
   }
 };
 

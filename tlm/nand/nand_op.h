@@ -23,6 +23,7 @@ enum class OpStatus : std::uint8_t { ok, uncorrectable, program_failed, erase_fa
 /// program  the whole wordline (all pages of a cell) in those planes, one-shot: size = planes * bits_per_cell * page bytes;
 ///          `page` is the wordline's first page. The data goes in over the channel first. Its order: page type by page
 ///          type (lower, middle, upper), within a type plane by plane, so that a read of one type in the same planes is one slice.
+///          With program_unit = page: that one page in those planes, size = planes * page bytes, in plane order.
 /// erase    `block` in those planes
 struct Op {
   OpKind kind = OpKind::read;

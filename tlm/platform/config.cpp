@@ -79,6 +79,9 @@ void check_platform(const Config& c, UserErrors& errors) {
   if (c.ftl.mapping_unit.count % c.nvme.lba.count != 0) {
     bad("ftl.mapping_unit = " + print(c.ftl.mapping_unit) + " is not a multiple of nvme.lba = " + print(c.nvme.lba));
   }
+  if (c.parts.ftl == "model" && c.nand.program_unit == nand::ProgramUnit::page) {
+    bad("nand.program_unit = \"page\": the FTL ftl.part = \"model\" programs whole wordlines");
+  }
   c.ftl.check("ftl", geometry_of(c.nand), errors);
 }
 

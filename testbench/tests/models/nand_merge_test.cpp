@@ -178,7 +178,7 @@ TEST(NandMerge, DataFirstLetsFinishedReadsGoBeforeCommands) {
     c.channel_policy = policy;
     ArrayUnderTest t{c};
     t.read(Time{}, 0, 0);
-    TestOp& out = t.read(Time{}, 1, 0);              // its data are ready while the first's leave
+    TestOp& out = t.read(Time{}, 1, 0);             // its data are ready while the first's leave
     TestOp& command = t.read(Time{} + 52us, 2, 0);  // asks meanwhile
     t.run();
     const Time free = Time{} + 50'310ns + page_out;
@@ -190,11 +190,11 @@ TEST(NandMerge, DataFirstLetsFinishedReadsGoBeforeCommands) {
 
 TEST(NandMerge, DataFirstTakesDiesInTurnAndAProgramWithAllItsData) {
   ArrayUnderTest t{reference_config()};
-  t.read(Time{}, 1, 0);                                  // the turn is then at die 2
-  TestOp& p0 = program_page(t, Time{} + 52us, 0, 0);     // all while the bus is busy until 58.502 us
+  t.read(Time{}, 1, 0);                               // the turn is then at die 2
+  TestOp& p0 = program_page(t, Time{} + 52us, 0, 0);  // all while the bus is busy until 58.502 us
   TestOp& r3 = t.read(Time{} + 53us, 3, 0);
   TestOp& p2 = program_page(t, Time{} + 54us, 2, 0);
-  TestOp& more = program_page(t, Time{} + 55us, 0, 1);   // joins the first of its die
+  TestOp& more = program_page(t, Time{} + 55us, 0, 1);  // joins the first of its die
   t.run();
   const Time free = Time{} + 50'310ns + page_out;
   EXPECT_EQ(p2.answered, free + 361ns + page_out + 600us);

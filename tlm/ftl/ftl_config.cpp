@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ftl/ftl_config.h"
 
-#include <array>
 #include <bit>
 
 namespace flashpath::ftl {
-
-std::string_view name_of(Precondition precondition) { return precondition == Precondition::none ? "none" : "sequential"; }
-
-std::span<const Precondition> all_of(const Precondition*) {
-  static constexpr std::array all{Precondition::none, Precondition::sequential};
-  return all;
-}
 
 void Config::check(const std::string& where, UserErrors& errors) const {
   if (!std::has_single_bit(mapping_unit.count)) errors.add(where + ".mapping_unit: must be a power of two");

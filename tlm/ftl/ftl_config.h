@@ -8,13 +8,9 @@
 
 #include "base/config.h"
 #include "ftl/geometry.h"
+#include "ftl/start.h"
 
 namespace flashpath::ftl {
-
-/// none: nothing was ever written. sequential: the whole capacity was, once, in address order.
-enum class Precondition : std::uint8_t { none, sequential };
-std::string_view name_of(Precondition precondition);
-std::span<const Precondition> all_of(const Precondition*);
 
 struct Config {
   Bytes capacity = 15'360_GB;
@@ -42,8 +38,9 @@ struct Config {
               Range<Bytes>{64_KiB, {std::uint64_t{1} << 50U}}},
         Field{"mapping_unit", &C::mapping_unit, "bytes per map entry (indirection unit); a smaller write reads and rewrites its unit",
               Known::assumed, "4 KiB in TLC drives; 16 KiB and more in large QLC drives", Range<Bytes>{4_KiB, 256_KiB}},
-        Field{"precondition", &C::precondition, "state at time zero: empty, or written once in address order", Known::assumed,
-              "SNIA SSS PTS: workload-independent preconditioning writes the drive sequentially"},
+        Field{"precondition", &C::precondition,
+              "state at time zero: empty, written once in address order, or in the steady state of uniform random overwrites",
+              Known::assumed, "SNIA SSS PTS: workload-independent preconditioning writes sequentially; then steady state is reached"},
         Field{"write_buffer", &C::write_buffer, "DRAM for host writes not yet programmed, protected against power loss", Known::assumed,
               "one wordline in each of 128 dies in programming (24 MiB), and as much again twice", Range<Bytes>{64_KiB, 64_GiB}},
         Field{"flush_programs", &C::flush_programs, "a flush pads and programs what is buffered, instead of trusting the protected buffer",

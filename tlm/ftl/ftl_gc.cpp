@@ -40,10 +40,17 @@ bool FtlModel::choose_victim() {
 
 /// What was written to a superblock, run by run.
 bool FtlModel::next_run(std::uint32_t superblock, Runs::Cursor& cursor, Run& run) const {
-  return superblocks_[superblock].runs.next(cursor, run);
+  const Superblock& sb = superblocks_[superblock];
+  if (!sb.as_started) return sb.runs.next(cursor, run);
+  if (cursor.index == layout_.units()) return false;
+  run = {mapping_.start().unit(superblock, cursor.index++), 1};
+  return true;
 }
 
-bool FtlModel::more_runs(std::uint32_t superblock, const Runs::Cursor& cursor) const { return superblocks_[superblock].runs.more(cursor); }
+bool FtlModel::more_runs(std::uint32_t superblock, const Runs::Cursor& cursor) const {
+  const Superblock& sb = superblocks_[superblock];
+  return sb.as_started ? cursor.index != layout_.units() : sb.runs.more(cursor);
+}
 
 void FtlModel::start_moves(Time now) {
   const std::uint32_t most = superblock_wait_since_ != never ? config_.gc_moves_urgent : config_.gc_moves;
@@ -137,6 +144,7 @@ void FtlModel::erased(std::uint32_t superblock, Time now) {
   ++sb.erases;
   sb.runs.clear();
   if (spare_area_) spare_area_->erased(superblock);
+  sb.as_started = false;
   --erasing_;
   ++free_;
   while (!move_waits_.empty() && finish_move(*move_waits_.front(), now)) move_waits_.erase(move_waits_.begin());

@@ -5,6 +5,18 @@
 
 namespace flashpath::ftl {
 
+namespace {
+/// In steady state as many superblocks are free as garbage collection keeps on average, and one per stream is being filled.
+Start start_of(const Config& c, const Layout& layout) {
+  const std::uint64_t units = c.capacity.count / std::max<std::uint64_t>(1, c.mapping_unit.count);
+  const std::uint64_t least = layout.units() == 0 ? ~0ULL : ceil_div(units, layout.units());
+  if (c.precondition == Precondition::none || least > layout.superblocks()) return {};  // a mistake: said by Config::check
+  const std::uint64_t spare = (c.gc_low + c.gc_high) / 2 + c.write_streams + 1;
+  const std::uint64_t used = layout.superblocks() > spare ? layout.superblocks() - spare : 0;
+  return Start{c.precondition, units, layout.units(), static_cast<std::uint32_t>(std::max(used, least))};
+}
+}  // namespace
+
 FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted,
                    Event answered)
     : agenda_{agenda},
@@ -14,7 +26,7 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
       issue_flash_{issue_flash},
       accepted_{accepted},
       answered_{answered},
-      mapping_{config.capacity / config.mapping_unit, config.mapping_unit, config.precondition == Precondition::sequential},
+      mapping_{config.capacity / config.mapping_unit, layout_.units() * layout_.superblocks(), start_of(config, layout_)},
       unit_{config.mapping_unit.count},
       superblocks_(layout_.superblocks()),
       streams_(config.write_streams + 1U),
@@ -24,11 +36,12 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
   config_.check("ftl", geometry, errors);
   errors.raise_if_any();
   free_ = layout_.superblocks();
-  for (std::uint64_t unit = 0, s = 0; config_.precondition != Precondition::none && unit < mapping_.units(); unit += layout_.units(), ++s) {
+  for (std::uint32_t s = 0; s < mapping_.start().used(); ++s) {
     Superblock& sb = superblocks_[s];
     sb.state = SuperblockState::closed;
-    sb.valid = std::min(layout_.units(), mapping_.units() - unit);
-    sb.runs.append(unit, sb.valid);
+    sb.valid = mapping_.start().valid(s);
+    sb.as_started = config_.precondition == Precondition::random;
+    if (!sb.as_started) sb.runs.append(layout_.first_of(s), sb.valid);
     --free_;
   }
   if (config_.recoverable) keep_spare_area();
@@ -149,6 +162,10 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
       erased(superblock, now);
       return;
   }
+}
+
+std::uint32_t FtlModel::written_wordlines(std::uint32_t superblock) const {
+  return superblocks_[superblock].state == SuperblockState::closed ? layout_.program_units() / layout_.dies() : 0;
 }
 
 Bytes FtlModel::memory() const {

@@ -84,6 +84,8 @@ class FtlModel {
   const Superblock& superblock(std::uint32_t i) const { return superblocks_[i]; }
   std::uint32_t free_superblocks() const { return free_; }
   Bytes buffered() const { return {used_}; }
+  /// At time zero: wordlines of each block of the superblock that hold data.
+  std::uint32_t written_wordlines(std::uint32_t superblock) const;
   /// Memory of map and reverse information.
   Bytes memory() const;
   /// Programmed bytes per byte written by the host; for reports.

@@ -176,7 +176,7 @@ void FtlModel::rebuild_map(const Persistent& p) {
     Position position;
   };
   std::vector<Event> events;
-  mapping_ = Mapping{config_.capacity / config_.mapping_unit, config_.mapping_unit, false};
+  mapping_ = Mapping{mapping_.units(), layout_.units() * layout_.superblocks()};
   superblocks_.assign(superblocks_.size(), {});
   free_ = 0;
   for (std::uint32_t i = 0; i < superblocks_.size(); ++i) {

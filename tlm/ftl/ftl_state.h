@@ -20,6 +20,7 @@ struct Superblock {
   std::uint32_t pins = 0;      ///< flash reads under way; not erased before they are back
   std::uint32_t programs = 0;  ///< program units in the buffer
   std::uint64_t valid = 0;     ///< units whose newest version is here
+  bool as_started = false;     ///< what was written here only the start state knows (start.h)
   Runs runs;
   std::vector<std::uint32_t> slots;  ///< by program unit, while open or closing: its slot in the buffer, 0: on flash
 };

@@ -23,12 +23,10 @@ void Drive::connect(const Config& config, const Wire& wire) {
   wire(nvme->ftl_write(), ftl->in_write(), own + "_write");
   wire(ftl->flash(), nand->in(), own + "_flash");
   // A drive that starts written: the flash must know which blocks hold data.
-  if (config.ftl.precondition == ftl::Precondition::sequential) {
-    const ftl::Geometry g = geometry_of(config.nand);
-    const auto blocks = static_cast<std::uint32_t>(ceil_div(config.ftl.capacity.count, g.superblock().count));
-    for (std::uint32_t b = 0; b < blocks; ++b) {
-      for (std::uint16_t d = 0; d < g.dies; ++d) nand->precondition(nand::DieId{d}, nand::BlockId{b}, g.wordlines_per_block);
-    }
+  const ftl::Geometry g = geometry_of(config.nand);
+  for (std::uint32_t b = 0; b < g.blocks_per_plane; ++b) {
+    const std::uint32_t wordlines = ftl->written_wordlines(b);
+    for (std::uint16_t d = 0; wordlines != 0 && d < g.dies; ++d) nand->precondition(nand::DieId{d}, nand::BlockId{b}, wordlines);
   }
   nvme->on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)>::to<&Drive::command_done>(this));
 }

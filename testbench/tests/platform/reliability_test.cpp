@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pages that nothing corrects, from the cells to whoever asked: NVMe status, error counts, objects that cannot be had.
+#include "bus/address_map.h"
+#include "platform/bench.h"
+
+namespace flashpath::test {
+namespace {
+
+using firmware::JobSpec;
+using firmware::Rw;
+
+/// An error rate by wear alone, at which part of all pages fails in both senses; no bad blocks, no failures of programs.
+Settings failing(const char* wear) {
+  return {"reliability.enabled=true",     "reliability.initial_pe=1",      "reliability.wear_exponent=1",  std::string{"reliability.wear="} + wear,
+          "reliability.retry_steps=1",    "reliability.soft_senses=0",     "reliability.factory_bad=0",    "reliability.retention_loss=0",
+          "reliability.read_disturb=0",   "reliability.erase_failures=0",  "reliability.program_failures=0"};
+}
+
+/// One command at a time, straight to the driver: what status comes back.
+struct Probe {
+  std::uint64_t good = 0, unrecovered = 0, others = 0;
+  firmware::Driver* driver = nullptr;
+  void submit(cores::CoreContext& ctx, std::uint64_t lba, std::uint64_t) {
+    driver->submit(ctx, {.kind = firmware::Kind::read,
+                         .drive = 0,
+                         .lba = lba,
+                         .blocks = 1,
+                         .buffer = bus::staging_base,
+                         .done = firmware::Done::to<&Probe::done>(this)});
+    driver->ring(ctx);
+  }
+  void done(cores::CoreContext&, const firmware::Completed& c) {
+    if (c.ok()) ++good;
+    else if (c.status == nvme::Status::unrecovered_read_error) ++unrecovered;
+    else ++others;
+  }
+};
+
+TEST(PlatformReliability, UncorrectablePagesAreUnrecoveredReadErrors) {
+  Settings settings = failing("0.0048");
+  settings.emplace_back("ftl.precondition=sequential");
+  Rig rig{"single-drive", settings};
+  Probe probe;
+  probe.driver = &rig.platform.firmware().driver();
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    rig.platform.cores().submit(cores::CoreId{0}, cores::Task::of<&Probe::submit>(&probe, 7919 * i, 0U), rig.platform.now());
+    rig.platform.run_until(never);
+  }
+  EXPECT_EQ(probe.good + probe.unrecovered, 400U);
+  EXPECT_EQ(probe.others, 0U);
+  EXPECT_GT(probe.unrecovered, 10U);
+  EXPECT_GT(probe.good, 200U);
+  EXPECT_EQ(rig.count(".nand", "uncorrectable"), probe.unrecovered);
+  EXPECT_EQ(rig.count(".nvme", "failed"), probe.unrecovered);
+  EXPECT_EQ(rig.count("firmware", "errors"), probe.unrecovered);
+  EXPECT_GT(rig.count(".nand", "retries"), probe.unrecovered) << "the last retry helps some";
+}
+
+TEST(PlatformReliability, JobsCountTheErrorsAndGoOn) {
+  Settings settings = failing("0.0048");
+  settings.emplace_back("ftl.precondition=sequential");
+  Rig rig{"single-drive", settings};
+  JobSpec s;
+  s.rw = Rw::randread;
+  s.iodepth = 64;
+  s.numjobs = 2;
+  s.number_ios = 3000;
+  auto& r = rig.job(s);
+  EXPECT_GT(r.errors, 100U);
+  EXPECT_LT(r.errors, 3000U);
+  EXPECT_EQ(r.errors, rig.count(".nand", "uncorrectable"));
+  EXPECT_EQ(r.errors, rig.count(".nvme", "failed"));
+  rig.expect_sound({"client", "fabric_mem", "bus_crypto", "_write"});
+}
+
+TEST(PlatformReliability, ObjectsWithUncorrectablePagesAreNotServed) {
+  Settings settings = failing("0.0031");
+  settings.emplace_back("ftl.write_buffer=4MiB");
+  Rig rig{"single-drive", settings};
+  rig.move(true, 0, 64, 2_MiB, 4);
+  EXPECT_EQ(rig.objects.good(), 64U);
+  rig.move(false, 0, 64, 2_MiB, 4);
+  EXPECT_EQ(rig.objects.good() + rig.count("firmware", "failed"), 64U);
+  EXPECT_GT(rig.count("firmware", "failed"), 3U);
+  EXPECT_GT(rig.objects.good(), 3U);
+}
+
+TEST(PlatformReliability, AgedDrivesAreSlowerInTheTail) {
+  struct Row {
+    double median, tail;
+  };
+  const auto run = [](const char* cycles) {
+    return in_child([=] {
+      Rig rig{"single-drive",
+              {"ftl.precondition=sequential", "reliability.enabled=true", "reliability.retention=7776000s", "reliability.factory_bad=0",
+               std::string{"reliability.initial_pe="} + cycles}};
+      JobSpec s;
+      s.rw = Rw::randread;
+      s.iodepth = 1;
+      s.numjobs = 4;
+      s.number_ios = 4000;
+      auto& r = rig.job(s);
+      EXPECT_EQ(r.errors, 0U);
+      return Row{to_us(r.direction[0].lat.percentile(500'000)), to_us(r.direction[0].lat.percentile(999'000))};
+    });
+  };
+  const Row fresh = run("0"), old = run("5000"), worn = run("7000");
+  EXPECT_GT(old.tail, fresh.tail + 25);
+  EXPECT_GT(worn.tail, old.tail + 20);
+  EXPECT_LT(old.median, fresh.median + 3) << "a few iterations, no retry";
+}
+
+TEST(PlatformReliability, SeedAndDriveDecideWhichPagesAreWeak) {
+  const auto run = [](const char* seed) {
+    return in_child([=] {
+      Settings settings = failing("0.0048");
+      settings.insert(settings.end(), {"ftl.precondition=sequential", "drives=2", std::string{"seed="} + seed});
+      Rig rig{"single-drive", settings};
+      JobSpec s;
+      s.rw = Rw::randread;
+      s.iodepth = 16;
+      s.numjobs = 2;
+      s.number_ios = 1000;
+      rig.job(s);
+      EXPECT_NE(rig.count("drive0.nand", "retries"), rig.count("drive1.nand", "retries"));
+      return rig.digest();
+    });
+  };
+  const auto one = run("1");
+  EXPECT_EQ(one, run("1"));
+  EXPECT_NE(one, run("2"));
+}
+
+}  // namespace
+}  // namespace flashpath::test

@@ -19,6 +19,15 @@ struct PlatformOptions {
   std::vector<std::string> files;
   std::vector<std::string> assignments;
   platform::Resolved load() const { return platform::load(platform, files, assignments); }
+  /// The same; throws also if there were mistakes before, all of them together.
+  platform::Resolved load(UserErrors& mistakes) const {
+    platform::Resolved resolved;
+    try {
+      resolved = load();
+    } catch (const UserErrors& more) { mistakes.list.insert(mistakes.list.end(), more.list.begin(), more.list.end()); }
+    mistakes.raise_if_any();
+    return resolved;
+  }
 };
 
 /// Options that every command with a result takes.
@@ -26,6 +35,7 @@ struct RunOptions {
   std::string out;
   bool force = false;
   std::string progress = "auto";
+  std::string energy;  ///< file of coefficients
   Progress::Style style() const {
     return progress == "none" ? Progress::Style::none : progress == "json" ? Progress::Style::json : Progress::Style::automatic;
   }

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "sim/energy_report.h"
 #include "sim/run.h"
 
 namespace flashpath::sim {
@@ -113,7 +114,9 @@ Json direction_json(firmware::JobResult& r, std::size_t d) {
 int run_io(const IoOptions& o) {
   const double cpu = cpu_seconds();
   const firmware::JobSpec spec = spec_of(o);
-  const platform::Resolved resolved = o.platform.load();
+  UserErrors mistakes;
+  const auto coefficients = read_energy(o.run.energy, mistakes);
+  const platform::Resolved resolved = o.platform.load(mistakes);
   Output output{o.run.out, o.run.force};
   Json result = header("io", resolved);
   result["job"] = {{"rw", o.rw},
@@ -194,6 +197,7 @@ int run_io(const IoOptions& o) {
   if (!uses.empty()) result["bottleneck"] = {{"resource", uses.front().resource}, {"utilisation", uses.front().utilisation}};
   result["flash"] = {
       {"host_read_bytes", f.host_read}, {"host_written_bytes", f.host_written}, {"flash_programmed_bytes", f.programmed}, {"waf", f.waf()}};
+  if (coefficients) result["energy"] = energy_report(*coefficients, energy_counts(machine, span));
   result["statistics"] = platform_statistics(machine, machine.platform.now() - Time{});
   result["host"] = host_cost(machine, cpu, pages);
   fmt::print("This run: {:.2f} CPU s, {} peak memory, {:.2f} M events, {:.3f} M commands per CPU s\n",

@@ -26,6 +26,8 @@ void add_platform_options(CLI::App& app, PlatformOptions& options, const std::st
 void add_run_options(CLI::App& app, RunOptions& options) {
   app.add_option("-o,--out", options.out, "directory for result.json and requests.csv")->type_name("DIR");
   app.add_flag("--force", options.force, "replace a result that is already there");
+  app.add_option("--energy", options.energy, "coefficients of energy (TOML, see tlm/energy/example.toml): report joules")
+      ->type_name("FILE");
   app.add_option("--progress", options.progress, "auto (a bar on a terminal), none, or json lines on stderr")
       ->check(CLI::IsMember({"auto", "none", "json"}))
       ->capture_default_str();

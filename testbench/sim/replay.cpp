@@ -8,6 +8,7 @@
 #include "replay/mooncake.h"
 #include "serving/cluster.h"
 #include "serving/models.h"
+#include "sim/energy_report.h"
 #include "sim/run.h"
 
 namespace flashpath::sim {
@@ -68,6 +69,7 @@ class Replay {
  private:
   void summary(const Machine& m, const serving::Cluster& cluster, const replay::Log& log, Json& result, Duration span);
   const ReplayOptions& o_;
+  std::optional<energy::Coefficients> coefficients_;
 };
 
 int Replay::operator()() {
@@ -78,7 +80,9 @@ int Replay::operator()() {
   PlatformOptions platform_options = o_.platform;
   platform_options.assignments.clear();
   read_serving(o_, platform_options.assignments, serving, replay_config, parameters, 1);
-  platform::Resolved resolved = platform_options.load();
+  UserErrors mistakes;
+  coefficients_ = read_energy(o_.run.energy, mistakes);
+  platform::Resolved resolved = platform_options.load(mistakes);
   replay_config.seed = resolved.config.general.seed;
   resolved.parameters.insert(resolved.parameters.end(), parameters.begin(), parameters.end());
 
@@ -226,10 +230,12 @@ void Replay::summary(const Machine& m, const serving::Cluster& cluster, const re
                      {"waf", f.waf()},
                      {"drive_writes_per_day", dwpd},
                      {"energy_j", nullptr}};
-  fmt::print(
-      "  Flash: {} read, {} written by the host; {} read and {} program operations; WAF {:.3f}; {:.2f} drive writes per day; energy n/a "
-      "(no coefficients)\n",
-      human_bytes(static_cast<double>(f.host_read)), human_bytes(static_cast<double>(f.host_written)), f.reads, f.programs, f.waf(), dwpd);
+  fmt::print("  Flash: {} read, {} written by the host; {} read and {} program operations; WAF {:.3f}; {:.2f} drive writes per day{}\n",
+             human_bytes(static_cast<double>(f.host_read)), human_bytes(static_cast<double>(f.host_written)), f.reads, f.programs, f.waf(),
+             dwpd, coefficients_ ? "" : "; energy n/a (no coefficients)");
+  if (!coefficients_) return;
+  result["energy"] = energy_report(*coefficients_, energy_counts(m, span));
+  result["flash"]["energy_j"] = result["energy"]["drives_j"];
 }
 
 }  // namespace

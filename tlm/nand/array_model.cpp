@@ -13,6 +13,9 @@ Statistics::Statistics(stats::Group& group, const Geometry& geometry)
       bytes_read{group, "bytes_read", stats::Unit::byte, "data asked for by the reads answered"},
       bytes_programmed{group, "bytes_programmed", stats::Unit::byte, "data of the programs answered"},
       channel_bytes{group, "channel_bytes", stats::Unit::byte, "bytes over the channels, whole codewords with parity"},
+      plane_senses{group, "plane_senses", stats::Unit::count, "senses of a page in one plane, for the reads answered"},
+      plane_programs{group, "plane_programs", stats::Unit::count, "wordlines programmed in one plane"},
+      plane_erases{group, "plane_erases", stats::Unit::count, "blocks erased in one plane"},
       dies{group, "dies", geometry.dies(), "arrays sensing, programming or erasing in any plane"},
       channels{group, "channels", geometry.channels(), "data buses held"},
       read_latency{group, "read_latency", "submission of a read to its first decoded codeword"},
@@ -157,15 +160,20 @@ void ArrayModel::answer(std::uint32_t entry, Time now) {
     case OpKind::read:
       ++stats_.reads;
       stats_.bytes_read += op.size;
+      stats_.plane_senses += std::uint64_t{op.planes} * (op.retries + 1U);
       stats_.read_latency.add(now - e.submitted);
       if (reliability_) reliability_->answered(op, e.rung, now - e.submitted);
       break;
     case OpKind::program:
       ++stats_.programs;
       stats_.bytes_programmed += op.size;
+      stats_.plane_programs += op.planes;
       if (op.status != OpStatus::ok) ++stats_.failed;
       break;
-    case OpKind::erase: ++stats_.erases; break;
+    case OpKind::erase:
+      ++stats_.erases;
+      stats_.plane_erases += op.planes;
+      break;
   }
   give_back(entry);
   answered_(op, now);

@@ -56,6 +56,7 @@ namespace flashpath::nand {
 struct Statistics {
   Statistics(stats::Group& group, const Geometry& geometry);
   stats::Counter reads, programs, erases, background, failed, bytes_read, bytes_programmed, channel_bytes;
+  stats::Counter plane_senses, plane_programs, plane_erases;  ///< what energy is counted by
   stats::Busy dies, channels;
   stats::Histogram read_latency, die_wait;
 };

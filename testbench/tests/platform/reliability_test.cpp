@@ -11,9 +11,12 @@ using firmware::Rw;
 
 /// An error rate by wear alone, at which part of all pages fails in both senses; no bad blocks, no failures of programs.
 Settings failing(const char* wear) {
-  return {"reliability.enabled=true",     "reliability.initial_pe=1",      "reliability.wear_exponent=1",  std::string{"reliability.wear="} + wear,
-          "reliability.retry_steps=1",    "reliability.soft_senses=0",     "reliability.factory_bad=0",    "reliability.retention_loss=0",
-          "reliability.read_disturb=0",   "reliability.erase_failures=0",  "reliability.program_failures=0"};
+  return {"reliability.enabled=true",      "reliability.initial_pe=1",
+          "reliability.wear_exponent=1",   std::string{"reliability.wear="} + wear,
+          "reliability.retry_steps=1",     "reliability.soft_senses=0",
+          "reliability.factory_bad=0",     "reliability.retention_loss=0",
+          "reliability.read_disturb=0",    "reliability.erase_failures=0",
+          "reliability.program_failures=0"};
 }
 
 /// One command at a time, straight to the driver: what status comes back.

@@ -111,6 +111,21 @@ def drive_rows():
     return text
 
 
+# ---- energy -------------------------------------------------------------------------------------
+
+def energy_row():
+    """Bottom-up, from the example's coefficients (almost all assumed), against a data sheet's watts over its bandwidth."""
+    arguments = DRIVE[0][5] + FULL + ["--energy", "tlm/energy/example.toml"]
+    command = "`flashpath " + " ".join(arguments) + "`"
+    reference = 18 / 14.0
+    what, printed = "energy of a drive, sequential read, per byte", f"{reference:.2f} nJ/B (18 W at 14.0 GB/s)"
+    try:
+        value = run(arguments)["energy"]["drives_j_per_host_byte"] * 1e9
+        return row(what, printed, f"{value:.2f} nJ/B", f"{(value / reference - 1) * 100:+.1f} %", command)
+    except NotRun as why:
+        return row(what, printed, f"not run ({why})", "", command)
+
+
 # ---- hit ratios ---------------------------------------------------------------------------------
 
 CAPACITIES = [1000, 10000, 30000, 50000, 100000, 0]
@@ -307,6 +322,8 @@ def main():
     text += test_row("write amplification of random overwrites", "closed form (greedy bound)", "models.FtlModel.RandomOverwritesHaveTheClosedFormsWriteAmplification")
     text += "\n## One drive against a data sheet\n\nPreset `single-drive`, against the Micron 9550 MAX 6.4 TB (PCIe Gen5 x4). The drive starts full.\n" + head()
     text += drive_rows()
+    text += energy_row()
+    text += "\nThe energy is a sum of assumed coefficients (`tlm/energy/example.toml`) against the printed power limit: the order of magnitude is what agrees.\n"
     text += "\nA data sheet's latency is a host's, with the host's driver; ours is a polled driver on the DPU, job to completion taken.\n"
     text += "\n## Cache hits\n\nA second implementation of the same counting rules (`reference_hits` in the script) on the same log; no tolerance but 1e-15.\n" + head("log")
     text += hit_rows(options.logs)

@@ -42,10 +42,12 @@ std::optional<energy::Coefficients> read_energy(const std::string& file, UserErr
 energy::Counts energy_counts(const Machine& machine, Duration span) {
   const auto& config = const_cast<Machine&>(machine).platform.config();
   const Flash flash = flash_totals(machine);
+  const bool pages = config.nand.program_unit == nand::ProgramUnit::page;
   return {.bits_per_cell = config.nand.bits_per_cell,
           .plane_senses = total(machine, ".nand", "plane_senses"),
           .plane_programs = total(machine, ".nand", "plane_programs"),
           .plane_erases = total(machine, ".nand", "plane_erases"),
+          .programs_per_wordline = pages ? config.nand.bits_per_cell : 1,
           .channel = {total(machine, ".nand", "channel_bytes")},
           .link = {total(machine, ".link", "wire")},
           .dram = {total(machine, "dram", "bytes_read") + total(machine, "dram", "bytes_written")},

@@ -72,7 +72,8 @@ Report report(const Coefficients& c, const Counts& n) {
     r.terms.push_back({name, coefficient, count, unit, times(each.value, static_cast<double>(count))});
     total = sum(total, r.terms.back().joules);
   };
-  const auto bytes = [&](std::string_view name, std::string_view coefficient, const PerBit& each, Bytes count, std::optional<double>& total) {
+  const auto bytes = [&](std::string_view name, std::string_view coefficient, const PerBit& each, Bytes count,
+                         std::optional<double>& total) {
     r.terms.push_back({name, coefficient, count.count, "bytes", times(each.value, 8.0 * static_cast<double>(count.count))});
     total = sum(total, r.terms.back().joules);
   };
@@ -83,7 +84,8 @@ Report report(const Coefficients& c, const Counts& n) {
   };
   r.drives = r.dpu = 0;
   operations("nand_read", cell.read_name, cell.read, n.plane_senses, "plane senses", r.drives);
-  operations("nand_program", cell.program_name, cell.program, n.plane_programs, "plane programs", r.drives);
+  const PerOperation program{times(cell.program.value, 1.0 / n.programs_per_wordline)};
+  operations("nand_program", cell.program_name, program, n.plane_programs, "plane programs", r.drives);
   operations("nand_erase", "nand.erase", c.nand.erase, n.plane_erases, "plane erases", r.drives);
   bytes("channel", "nand.channel", c.nand.channel, n.channel, r.drives);
   bytes("link", "drive.link", c.drive.link, n.link, r.drives);

@@ -77,6 +77,7 @@ Coefficients read(std::string_view text, const std::string& file, UserErrors& er
 struct Counts {
   std::uint32_t bits_per_cell = 3;
   std::uint64_t plane_senses = 0, plane_programs = 0, plane_erases = 0;
+  std::uint32_t programs_per_wordline = 1;  ///< of plane_programs; the coefficient is a wordline's
   Bytes channel, link, dram, fabric;
   std::uint32_t drives = 1;
   double seconds = 0;
@@ -93,8 +94,8 @@ struct Term {
 
 struct Report {
   std::vector<Term> terms;
-  std::optional<double> drives, dpu, total;            ///< joules
-  std::optional<double> drives_per_byte, per_byte;     ///< of host data; also unknown when there is none
+  std::optional<double> drives, dpu, total;         ///< joules
+  std::optional<double> drives_per_byte, per_byte;  ///< of host data; also unknown when there is none
   double seconds = 0;
 };
 Report report(const Coefficients& coefficients, const Counts& counts);

@@ -28,7 +28,8 @@ Reliability::Reliability(const Config& config, const Geometry& geometry, stats::
       stats_{group},
       random_{random},
       wordlines_seed_{random_.next()},
-      program_slope_{threshold(config_.program_failures) / config_.endurance},
+      program_slope_{threshold(config_.program_failures) / config_.endurance /
+                     (config.program_unit == ProgramUnit::page ? config.bits_per_cell : 1)},
       erase_slope_{threshold(config_.erase_failures) / config_.endurance},
       blocks_(std::size_t{geometry.dies()} * geometry.blocks() * geometry.planes(), Block{.programmed = Time{} - config_.retention}),
       bad_(blocks_.size()) {

@@ -71,6 +71,12 @@ TEST(Energy, TermsAndSumsByHand) {
   EXPECT_NEAR(r.per_byte.value(), r.total.value() / 2e6, 1e-17);
 }
 
+TEST(Energy, PageWiseProgramsShareTheirWordline) {
+  Counts pages = counts;
+  pages.programs_per_wordline = 3;
+  EXPECT_DOUBLE_EQ(report(good(whole), pages).terms[1].joules.value(), 20 * 100e-6);
+}
+
 TEST(Energy, CellsHaveTheirOwnCoefficients) {
   Counts slc = counts;
   slc.bits_per_cell = 1;
@@ -83,7 +89,7 @@ TEST(Energy, CellsHaveTheirOwnCoefficients) {
 }
 
 TEST(Energy, WhatIsMissingIsUnknownAndSoAreItsSums) {
-  const std::vector<std::pair<std::string, bool>> keys{{"read_tlc", true}, {"program_tlc", true}, {"erase", true}, {"channel", true},
+  const std::vector<std::pair<std::string, bool>> keys{{"read_tlc", true}, {"program_tlc", true}, {"erase", true},  {"channel", true},
                                                        {"link", true},     {"dram", false},       {"fabric", false}};
   for (const auto& [key, of_drive] : keys) {
     std::string text;

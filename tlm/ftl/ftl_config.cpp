@@ -9,6 +9,8 @@ void Config::check(const std::string& where, UserErrors& errors) const {
   if (!std::has_single_bit(mapping_unit.count)) errors.add(where + ".mapping_unit: must be a power of two");
   if (mapping_unit.count != 0 && (capacity % mapping_unit).count != 0)
     errors.add(where + ".capacity: not a multiple of " + where + ".mapping_unit");
+  if (gc_low <= gc_victims)
+    errors.add(where + ".gc_low: must be above " + where + ".gc_victims, or host writes stop before collection starts");
   if (gc_high < gc_low) errors.add(where + ".gc_high: must not be below " + where + ".gc_low");
   if (gc_moves_urgent < gc_moves) errors.add(where + ".gc_moves_urgent: must not be below " + where + ".gc_moves");
 }
@@ -20,12 +22,15 @@ void Config::check(const std::string& where, const Geometry& g, UserErrors& erro
     errors.add(where + ".mapping_unit: larger than a superblock (" + print(g.superblock()) + ")");
     return;
   }
-  // Open: one per stream and one of garbage collection; kept for it: one; and garbage enough that a victim gains something.
-  const std::uint64_t spare = std::uint64_t{write_streams} + 3 + gc_low + (recoverable ? 2 : 0);
+  // Open: one per stream and those of garbage collection; kept for it; and garbage enough that a victim gains something.
+  const std::uint64_t collecting = gc_isolation == GcIsolation::persistent ? write_streams : 1;
+  const std::uint64_t spare = std::uint64_t{write_streams} + collecting + 1 + gc_victims + gc_low + (recoverable ? 2 : 0);
   const std::uint64_t used = ceil_div(ceil_div(capacity.count, mapping_unit.count), units);
   if (used + spare > g.blocks_per_plane) {
     errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(g.superblock()) +
-               " and " + std::to_string(spare) + " spare ones (write_streams + gc_low + 3, two more if recoverable); the flash has " +
+               " and " + std::to_string(spare) +
+               " spare ones (write_streams + gc_low + gc_victims + 1, and 1 or, isolated, write_streams; two more if recoverable); the "
+               "flash has " +
                std::to_string(g.blocks_per_plane));
   }
   if (recoverable && (g.program_unit() % mapping_unit).count != 0) {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flash translation layer of one drive: what it exports, how it buffers and maps, when it collects garbage.
 #pragma once
-#include <span>
 #include <string>
-#include <string_view>
 #include <tuple>
 
 #include "base/config.h"
 #include "ftl/geometry.h"
+#include "ftl/policies.h"
 #include "ftl/start.h"
 
 namespace flashpath::ftl {
@@ -25,10 +24,16 @@ struct Config {
   Duration lookup_latency = 500ns;
   Hertz lookup_rate = 12_MHz;
   Duration write_latency = 2us;
+  GcPolicy gc_policy = GcPolicy::greedy;
+  std::uint32_t gc_d = 10;
+  GcPacing gc_pacing = GcPacing::threshold;
+  GcIsolation gc_isolation = GcIsolation::initial;
+  std::uint32_t gc_victims = 1;
   std::uint32_t gc_low = 8;
   std::uint32_t gc_high = 12;
   std::uint32_t gc_moves = 128;
   std::uint32_t gc_moves_urgent = 512;
+  std::uint32_t wear_spread = 0;
 
   static constexpr auto schema() {
     using C = Config;
@@ -60,6 +65,16 @@ struct Config {
               Known::assumed, "twice the 5.5 M read IOPS of a Micron 9650", Range<Hertz>{{1}, 10_GHz}},
         Field{"write_latency", &C::write_latency, "allocation and map update of a write, until it is answered", Known::assumed,
               "part of the 15 us of a QD1 write (Micron 9550)", Range<Duration>{0_ps, 1ms}},
+        Field{"gc_policy", &C::gc_policy, "which superblock is collected next", Known::assumed,
+              "greedy is optimal under uniform writes (Hu et al., SYSTOR'09; Van Houdt, SIGMETRICS'13)"},
+        Field{"gc_d", &C::gc_d, "superblocks drawn by d_choices", Known::assumed, "from 10 on as greedy (Van Houdt, SIGMETRICS'13)",
+              Range{1U, 1024U}},
+        Field{"gc_pacing", &C::gc_pacing, "how host writes give way: when the last superblock is gone, or as fast as collection frees",
+              Known::assumed, "tokens: write shaping of data-centre firmware, for even latency"},
+        Field{"gc_isolation", &C::gc_isolation, "collected data of different placement handles share superblocks, or do not", Known::spec,
+              "NVMe TP4146: initially isolated and persistently isolated reclaim unit handles"},
+        Field{"gc_victims", &C::gc_victims, "superblocks collected at a time; host writes leave as many free to collection", Known::assumed,
+              "one: the least reserve; two keep the flash busy between victims", Range{1U, 64U}},
         Field{"gc_low", &C::gc_low, "free superblocks at which garbage collection starts", Known::assumed, "about 0.6 % of 1376",
               Range{2U, 65'535U}},
         Field{"gc_high", &C::gc_high, "free superblocks at which it stops", Known::assumed, "about 0.9 % of 1376", Range{2U, 65'535U}},
@@ -67,6 +82,8 @@ struct Config {
               Range{1U, 65'535U}},
         Field{"gc_moves_urgent", &C::gc_moves_urgent, "moves in flight while host writes wait for a free superblock", Known::assumed,
               "four per die", Range{1U, 65'535U}},
+        Field{"wear_spread", &C::wear_spread, "erases between most and least worn superblock from which cold data are moved (0: never)",
+              Known::assumed, "static wear levelling; 0: off", Range{0U, 1'000'000U}},
     };
   }
 

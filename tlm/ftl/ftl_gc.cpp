@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Garbage collection: one victim at a time; live units are read, looked up again, and appended to a stream of their own.
+// Garbage collection: when, from which superblock, and its erase. How live units move: ftl_move.cpp.
 #include <algorithm>
 
 #include "base/error.h"
@@ -12,111 +12,72 @@ void FtlModel::collect(Time now) {
   if (free_ + erasing_ <= config_.gc_low) collecting_ = true;
   if (free_ + erasing_ >= config_.gc_high) collecting_ = false;
   for (;;) {
-    if (victim_ == no_superblock && !(collecting_ && choose_victim())) return;
-    start_moves(now);
+    while (victims_.size() < config_.gc_victims && choose_victim(now)) {}
+    if (victims_.empty()) return;
+    for (std::size_t i = 0; i < victims_.size(); ++i) {
+      if (i != 0 && free_ <= config_.gc_victims) break;  // the first must find room, or nothing is ever erased
+      start_moves(victims_[i], now);
+    }
     if (!try_erase(now)) return;
     if (free_ + erasing_ >= config_.gc_high) collecting_ = false;
   }
 }
 
-/// Greedy: the fewest valid units; on ties the least worn, then the lowest number. False: nothing to gain anywhere.
-bool FtlModel::choose_victim() {
-  std::uint64_t least = layout_.units();
-  for (std::uint32_t i = 0; i < superblocks_.size(); ++i) {
-    const Superblock& sb = superblocks_[i];
-    if (sb.state != SuperblockState::closed || sb.valid > least || sb.valid == layout_.units()) continue;
-    if (sb.valid == least && victim_ != no_superblock && sb.erases >= superblocks_[victim_].erases) continue;
-    least = sb.valid;
-    victim_ = i;
+/// What collection asks for goes before wear levelling, which takes at most one victim in eight.
+bool FtlModel::choose_victim(Time now) {
+  if (collecting_ && (victims_.empty() || free_ + erasing_ + victims_.size() < config_.gc_high)) {
+    if (const std::uint32_t i = closed_.choose(); i != no_superblock) return pick(i, now);
   }
-  if (victim_ == no_superblock) return false;
-  superblocks_[victim_].state = SuperblockState::collecting;
-  victim_cursor_ = {};
-  victim_run_ = {};
-  victim_in_run_ = victim_index_ = 0;
+  if (config_.wear_spread != 0 && victims_.empty() && !levelling_ && free_ > config_.gc_victims &&
+      counts_.gc_victims >= 8 * counts_.wear_victims) {
+    const std::uint32_t cold = wear_.least_closed();
+    if (cold != no_superblock && wear_.most() - superblocks_[cold].erases > config_.wear_spread) {
+      levelling_ = true;
+      ++counts_.wear_victims;
+      return pick(cold, now);
+    }
+  }
+  return false;
+}
+
+bool FtlModel::pick(std::uint32_t superblock, Time now) {
+  if (collecting_since_ == never) collecting_since_ = now;
+  Superblock& sb = superblocks_[superblock];
+  closed_.remove(superblock);
+  wear_.chosen(superblock);
+  sb.state = SuperblockState::collecting;
+  Victim& v = victims_.emplace_back();
+  v.superblock = superblock;
+  v.live = sb.valid;
+  v.gain = layout_.units() - sb.valid;
   ++counts_.gc_victims;
+  ++counts_.victims_valid[tenth(sb.valid)];
   return true;
 }
 
-/// What was written to a superblock, run by run.
-bool FtlModel::next_run(std::uint32_t superblock, Runs::Cursor& cursor, Run& run) const {
-  const Superblock& sb = superblocks_[superblock];
-  if (!sb.as_started) return sb.runs.next(cursor, run);
-  if (cursor.index == layout_.units()) return false;
-  run = {mapping_.start().unit(superblock, cursor.index++), 1};
-  return true;
-}
+std::size_t FtlModel::tenth(std::uint64_t valid) const { return std::min<std::uint64_t>(9, valid * 10 / layout_.units()); }
 
-bool FtlModel::more_runs(std::uint32_t superblock, const Runs::Cursor& cursor) const {
-  const Superblock& sb = superblocks_[superblock];
-  return sb.as_started ? cursor.index != layout_.units() : sb.runs.more(cursor);
-}
-
-void FtlModel::start_moves(Time now) {
-  const std::uint32_t most = superblock_wait_since_ != never ? config_.gc_moves_urgent : config_.gc_moves;
-  const std::uint64_t longest = std::max<std::uint64_t>(1, layout_.stripe() / unit_);
-  while (moving_ < most && gc_slots_ <= layout_.dies()) {
-    if (victim_in_run_ == victim_run_.count) {
-      if (!next_run(victim_, victim_cursor_, victim_run_)) break;
-      victim_in_run_ = 0;
-    }
-    const std::uint64_t left = victim_run_.count - victim_in_run_;
-    std::uint64_t n = left;
-    if (victim_run_.first != Run::hole) {
-      const std::uint64_t unit = victim_run_.first + victim_in_run_;
-      const Mapping::Extent e = mapping_.find(unit, left);
-      n = e.count;
-      if (const Position here = layout_.first_of(victim_) + victim_index_; e.position == here) {
-        n = std::min(n, longest);
-        Move& move = moves_.take();
-        move.unit = unit;
-        move.position = here;
-        move.count = n;
-        move.placed = 0;
-        if (data_mode_) move.bytes.resize(n * unit_);
-        ++moving_;
-        move.pieces = fetch(unit * unit_, n * unit_, data_mode_ ? move.bytes.data() : nullptr, OpOwner::move, &move, Journey{now}, now);
-      }
-    }
-    victim_in_run_ += n;
-    victim_index_ += n;
+Tenths FtlModel::closed_valid() const {
+  Tenths all{};
+  for (const Superblock& sb : superblocks_) {
+    if (sb.state == SuperblockState::closed) ++all[tenth(sb.valid)];
   }
+  return all;
 }
 
-/// The units are here.
-void FtlModel::move_done(Move& move, Time now) {
-  if (!move_waits_.empty() || !finish_move(move, now)) move_waits_.push_back(&move);
-  collect(now);
-}
+Victim& FtlModel::victim(std::uint32_t superblock) { return *std::ranges::find(victims_, superblock, &Victim::superblock); }
 
-/// Appends what is still live; false: there is no superblock to append to.
-bool FtlModel::finish_move(Move& move, Time now) {
-  WriteStream& stream = streams_.back();
-  while (move.placed < move.count) {
-    const Mapping::Extent e = mapping_.find(move.unit + move.placed, move.count - move.placed);
-    std::uint64_t n = e.count;
-    if (e.position == move.position + move.placed) {
-      n = place(stream, false, move.unit + move.placed, n, data_mode_ ? move.bytes.data() + move.placed * unit_ : nullptr);
-      if (n == 0) break;
-      counts_.gc_moved += n * unit_;
-    }
-    move.placed += n;
-  }
-  issue_programs(stream, now);
-  if (move.placed < move.count) return false;
-  --moving_;
-  moves_.give(move);
-  return true;
-}
-
-/// Erases the victim when nothing of it is left and nobody reads it. True: the next victim may be chosen.
+/// Erases a victim when nothing of it is left and nobody reads it. True: another one may be chosen.
 bool FtlModel::try_erase(Time now) {
-  Superblock& sb = superblocks_[victim_];
-  if (victim_in_run_ != victim_run_.count || more_runs(victim_, victim_cursor_) || moving_ != 0 || sb.pins != 0) return false;
-  if (!may_erase(now)) return false;
-  invariant(sb.valid == 0, "a superblock with valid units is erased", "ftl", now);
-  const std::uint32_t superblock = victim_;
-  victim_ = no_superblock;
+  const auto done = std::ranges::find_if(victims_, [this](const Victim& v) {
+    const Superblock& sb = superblocks_[v.superblock];
+    return v.in_run == v.run.count && !more_runs(v.superblock, v.cursor) && v.moving == 0 && sb.pins == 0;
+  });
+  if (done == victims_.end() || !may_erase(now)) return false;
+  const std::uint32_t superblock = done->superblock;
+  invariant(superblocks_[superblock].valid == 0, "a superblock with valid units is erased", "ftl", now);
+  earn(*done, done->live);
+  victims_.erase(done);
   start_erase(superblock, now);
   return true;
 }
@@ -129,12 +90,13 @@ void FtlModel::start_erase(std::uint32_t superblock, Time now) {
     nand::Op& op = take_op(OpOwner::erase, nullptr, 0);
     layout_.erase(op, superblock, die);
     op.journey = Journey{now};
-    issue(op, now);
+    issue(op, superblock, now);
   }
 }
 
 void FtlModel::unpin(std::uint32_t superblock, Time now) {
-  if (--superblocks_[superblock].pins == 0 && superblock == victim_) collect(now);
+  Superblock& sb = superblocks_[superblock];
+  if (--sb.pins == 0 && sb.state == SuperblockState::collecting) collect(now);
 }
 
 void FtlModel::erased(std::uint32_t superblock, Time now) {
@@ -147,8 +109,12 @@ void FtlModel::erased(std::uint32_t superblock, Time now) {
   sb.as_started = false;
   --erasing_;
   ++free_;
-  while (!move_waits_.empty() && finish_move(*move_waits_.front(), now)) move_waits_.erase(move_waits_.begin());
+  wear_.freed(superblock);
+  resume_moves(now);
   pump(now);
+  if (!victims_.empty() || erasing_ != 0 || collecting_since_ == never) return;
+  counts_.gc_busy += now - collecting_since_;
+  collecting_since_ = never;
 }
 
 }  // namespace flashpath::ftl

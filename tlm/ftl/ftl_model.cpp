@@ -29,19 +29,25 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
       mapping_{config.capacity / config.mapping_unit, layout_.units() * layout_.superblocks(), start_of(config, layout_)},
       unit_{config.mapping_unit.count},
       superblocks_(layout_.superblocks()),
-      streams_(config.write_streams + 1U),
+      streams_(config.write_streams + (config.gc_isolation == GcIsolation::persistent ? config.write_streams : 1U)),
+      closed_{config.gc_policy, config.gc_d, layout_.units(), superblocks_},
+      wear_{superblocks_},
       erases_left_(layout_.superblocks()) {
   UserErrors errors;
   config_.check("ftl", errors);
   config_.check("ftl", geometry, errors);
   errors.raise_if_any();
   free_ = layout_.superblocks();
+  for (std::size_t i = 0; i < streams_.size(); ++i) streams_[i].handle = static_cast<std::uint16_t>(i % config_.write_streams);
   for (std::uint32_t s = 0; s < mapping_.start().used(); ++s) {
     Superblock& sb = superblocks_[s];
     sb.state = SuperblockState::closed;
     sb.valid = mapping_.start().valid(s);
     sb.as_started = config_.precondition == Precondition::random;
     if (!sb.as_started) sb.runs.append(layout_.first_of(s), sb.valid);
+    wear_.taken(s);
+    wear_.closed(s);
+    closed_.add(s);
     --free_;
   }
   if (config_.recoverable) keep_spare_area();
@@ -103,13 +109,14 @@ nand::Op& FtlModel::take_op(OpOwner kind, void* owner, std::uint64_t tag2) {
   return op;
 }
 
-void FtlModel::issue(nand::Op& op, Time now) {
+void FtlModel::issue(nand::Op& op, std::uint32_t superblock, Time now) {
+  op.tag = (op.tag & 0xffU) | std::uint64_t{superblock} << 8U;
   op.status = nand::OpStatus::ok;
   switch (op.kind) {
     case nand::OpKind::read:
       ++counts_.flash_reads;
       counts_.flash_read += op.size.count;
-      ++superblocks_[op.block.value].pins;
+      ++superblocks_[superblock].pins;
       break;
     case nand::OpKind::program:
       ++counts_.flash_programs;
@@ -130,9 +137,9 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
       return;
     }
   }
-  const std::uint32_t superblock = op.block.value;
+  const auto superblock = static_cast<std::uint32_t>(op.tag >> 8U);
   void* const owner = op.owner;
-  switch (static_cast<OpOwner>(op.tag)) {
+  switch (static_cast<OpOwner>(op.tag & 0xffU)) {
     case OpOwner::read:
       read_answered(op, now);
       unpin(superblock, now);
@@ -185,6 +192,9 @@ void FtlModel::check(Laws& laws, Time now) const {
   }
   laws.equal("valid units of all superblocks", valid, "mapped units", mapping_.mapped());
   laws.equal("superblocks in state free", free, "counted free", free_);
+  laws.equal("bytes placed by garbage collection", counts_.placed_gc, "programmed + in the buffer", counts_.programmed_gc + gc_bytes_);
+  laws.equal("bytes programmed or in programming", counts_.flash_programmed, "host's + garbage collection's + padding",
+             counts_.programmed_host + counts_.programmed_gc + counts_.padded + programming_);
   laws.expect(used_ <= config_.write_buffer.count, "the write buffer holds no more than its size");
   inside_.check(laws, "requests in the FTL", now);
 }

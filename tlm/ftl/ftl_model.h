@@ -11,10 +11,13 @@
 //   sustained write  programs' bytes per second / write amplification; the buffer gives a PU's room back when it is on flash
 //   program units    filled in order of acceptance, PU k on die k % dies: a 64 KiB stripe-aligned read is one operation
 //
-// Garbage collection: starts when free superblocks <= gc_low, ends at gc_high; victim: fewest valid units, on ties the
-// least worn, then the lowest number; one victim at a time, its live units are read and appended to a stream of its own. Host streams may not take the
-// last free superblock. Open superblocks are taken least worn first, lowest number on ties. A superblock is erased when no
-// read of it is under way. A wholly invalid one costs no copies.
+// Garbage collection: starts when free superblocks <= gc_low, ends at gc_high; victims by gc_policy (victims.h), gc_victims
+// at a time. Live units side by side in a stripe are one read; they are appended to a stream of their own (gc_isolation:
+// one, or one per placement handle). Host streams may not take the last gc_victims free superblocks. With gc_pacing =
+// tokens host writes also take turns with collection: while it works, U - V of their units go with V moves of a victim
+// that has V of U valid. Superblocks are opened least worn first, lowest number on ties. A superblock is erased when no read
+// of it is under way. A wholly invalid one costs no copies. With wear_spread the least worn closed superblock is moved into
+// the most worn free one when their difference exceeds it.
 //
 // Part of a mapping unit written: the unit is placed at once, its old bytes are read behind the answer; reads and writes of
 // the unit wait for them.
@@ -23,19 +26,25 @@
 // picosecond only if its answer comes first. A read sees every write accepted before its look-up is done. A host write
 // beats a move of the same unit: a move looks again before it appends.
 //
-// Not modelled: map cache misses and map journalling (the map is in DRAM), read disturb and retention refresh, static wear
-// levelling, bad blocks: a failed program or erase is issued again, as onto a spare of equal timing. Bytes of a buffered read
-// are there at once.
+// Not modelled: map cache misses and map journalling (the map is in DRAM), read disturb and retention refresh, bad blocks: a
+// failed program or erase is issued again, as onto a spare of equal timing. Bytes of a buffered read are there at once.
 #pragma once
+#include <array>
+
 #include "base/agenda.h"
 #include "base/delegate.h"
 #include "base/laws.h"
 #include "ftl/ftl_config.h"
 #include "ftl/ftl_power.h"
 #include "ftl/ftl_state.h"
+#include "ftl/victims.h"
+#include "ftl/wear.h"
 #include "nand/nand_op.h"
 
 namespace flashpath::ftl {
+
+/// How many have a share of [0, 10 %), [10 %, 20 %), ... [90 %, 100 %].
+using Tenths = std::array<std::uint64_t, 10>;
 
 /// What the model counts; all in bytes unless said otherwise.
 struct Counts {
@@ -45,6 +54,10 @@ struct Counts {
   std::uint64_t flash_read = 0, flash_programmed = 0;
   std::uint64_t flash_reads = 0, flash_programs = 0, flash_erases = 0;  // operations
   std::uint64_t gc_moved = 0, gc_victims = 0;                           // gc_victims: superblocks
+  std::uint64_t placed_gc = 0, programmed_gc = 0;                       // gc_moved and what a recovery brought back; what of it is on flash
+  std::uint64_t padded = 0;                                             // given to the flash without anybody's data
+  std::uint64_t wear_victims = 0;                                       // of gc_victims: for static wear levelling
+  Tenths victims_valid{};                                               // victims by their valid share
   std::uint64_t buffer_hit = 0, unmapped_read = 0;
   std::uint64_t rewrites = 0;  // partial units
   std::uint64_t trimmed = 0;   // units
@@ -52,6 +65,8 @@ struct Counts {
   Duration lookup_busy{};
   Duration buffer_wait{};      // of writes, submission to acceptance
   Duration superblock_wait{};  // of the first write in line, for a free superblock
+  Duration pacing_wait{};      // of the first write in line, for collection to gain
+  Duration gc_busy{};          // some superblock was being collected or erased, until the last change
 };
 
 class FtlModel {
@@ -92,6 +107,15 @@ class FtlModel {
   double write_amplification() const {
     return counts_.host_written == 0 ? 0.0 : static_cast<double>(counts_.flash_programmed) / static_cast<double>(counts_.host_written);
   }
+  /// The same without what the write buffer still holds: units placed for anybody per unit placed for the host.
+  double placed_amplification() const {
+    return counts_.placed == 0 ? 0.0 : 1.0 + static_cast<double>(counts_.gc_moved) / static_cast<double>(counts_.placed);
+  }
+  /// Time in which some superblock was being collected or erased.
+  Duration gc_busy(Time now) const { return counts_.gc_busy + (collecting_since_ == never ? Duration{} : now - collecting_since_); }
+  WearSummary wear() const { return wear_.summary(); }
+  /// Closed superblocks by their valid share.
+  Tenths closed_valid() const;
 
  private:
   enum class OpOwner : std::uint8_t { read, program, fill, move, erase };
@@ -101,7 +125,7 @@ class FtlModel {
   void answer(Job& job, Time now);
   void answer_later(Time now, std::uint64_t job);
   nand::Op& take_op(OpOwner kind, void* owner, std::uint64_t tag2);
-  void issue(nand::Op& op, Time now);
+  void issue(nand::Op& op, std::uint32_t superblock, Time now);
 
   // Reads (ftl_read.cpp)
   void looked_up(Time now, std::uint64_t job);
@@ -133,18 +157,28 @@ class FtlModel {
   void settle(std::uint32_t superblock);
   void dropped(Position position, std::uint64_t count);
 
-  // Garbage collection (ftl_gc.cpp)
+  // Garbage collection (ftl_gc.cpp, ftl_move.cpp)
   void collect(Time now);
-  bool choose_victim();
+  bool choose_victim(Time now);
+  bool pick(std::uint32_t superblock, Time now);
+  std::size_t tenth(std::uint64_t valid) const;
+  Victim& victim(std::uint32_t superblock);
   bool next_run(std::uint32_t superblock, Runs::Cursor& cursor, Run& run) const;
   bool more_runs(std::uint32_t superblock, const Runs::Cursor& cursor) const;
-  void start_moves(Time now);
-  void move_done(Move& move, Time now);
-  bool finish_move(Move& move, Time now);
   bool try_erase(Time now);
   void start_erase(std::uint32_t superblock, Time now);
   void unpin(std::uint32_t superblock, Time now);
   void erased(std::uint32_t superblock, Time now);
+  void start_moves(Victim& victim, Time now);
+  void start_move(Move& move, Time now);
+  void move_done(Move& move, Time now);
+  bool finish_move(Move& move, Time now);
+  void resume_moves(Time now);
+  void earn(Victim& victim, std::uint64_t units);
+  std::uint64_t allowed(std::uint64_t units) const;
+  WriteStream& gc_stream(std::uint32_t superblock) {
+    return streams_[config_.write_streams + (config_.gc_isolation == GcIsolation::persistent ? superblocks_[superblock].stream : 0)];
+  }
 
   // Power loss (ftl_power.cpp)
   void keep_spare_area();
@@ -166,10 +200,12 @@ class FtlModel {
   std::vector<Superblock> superblocks_;
   std::vector<std::vector<std::uint32_t>> spare_slots_;  // cleared arrays for Superblock::slots
   std::uint32_t free_ = 0;
-  std::vector<WriteStream> streams_;  // the last one is garbage collection's
+  std::vector<WriteStream> streams_;  // of the host, then of garbage collection
   std::vector<Slot> slots_{1};
   std::vector<std::uint32_t> free_slots_;
-  std::uint64_t used_ = 0;  // of the write buffer
+  std::uint64_t used_ = 0;         // of the write buffer
+  std::uint64_t gc_bytes_ = 0;     // of garbage collection in its program units
+  std::uint64_t programming_ = 0;  // given to the flash
   std::uint64_t slot_sequence_ = 0;
   std::uint64_t host_slots_ = 0, gc_slots_ = 0;  // program units in the buffer
   std::vector<unsigned char> scratch_;
@@ -186,16 +222,17 @@ class FtlModel {
   bool pumping_ = false, pump_again_ = false;
   Time superblock_wait_since_ = never;
 
-  std::uint32_t victim_ = no_superblock;
-  Runs::Cursor victim_cursor_;  // behind victim_run_
-  Run victim_run_;
-  std::uint64_t victim_in_run_ = 0;
-  std::uint64_t victim_index_ = 0;
+  Victims closed_;
+  Wear wear_;
+  std::vector<Victim> victims_;  // in the order of choice
   std::uint32_t moving_ = 0;
   std::vector<Move*> move_waits_;  // read, but nowhere to append
+  std::uint64_t credit_ = 0;       // units that host writes may place while collecting
+  bool levelling_ = false;         // a cold superblock is on its way to a worn one
   std::uint32_t erasing_ = 0;
   std::vector<std::uint32_t> erases_left_;
   bool collecting_ = false;
+  Time collecting_since_ = never, pacing_wait_since_ = never;
 
   std::unique_ptr<SpareArea> spare_area_;              ///< with `recoverable`
   std::vector<DumpedUnit> restoring_;                  ///< of the dump: not back in the buffer yet

@@ -78,7 +78,7 @@ void ModelFtl::explain(Stall& stall) const {
   if (flash_port_.waiting() != 0) stall.waits(flash_port_.waiting(), "flash operations", "the array to accept them");
 }
 
-void ModelFtl::finish(Time) {
+void ModelFtl::finish(Time now) {
   const Counts& c = model_.counts();
   host_read_.value = c.host_read;
   host_written_.value = c.host_written;
@@ -94,6 +94,19 @@ void ModelFtl::finish(Time) {
   rewrites_.value = c.rewrites;
   trimmed_.value = c.trimmed;
   failures_.value = c.failures;
+  placed_.value = c.placed;
+  padded_.value = c.padded;
+  wear_victims_.value = c.wear_victims;
+  gc_busy_.value = static_cast<std::uint64_t>(model_.gc_busy(now).count());
+  pacing_wait_.value = static_cast<std::uint64_t>(c.pacing_wait.count());
+  const WearSummary wear = model_.wear();
+  wear_least_.value = wear.least;
+  wear_most_.value = wear.most;
+  wear_sum_.value = wear.sum;
+  wear_.set(wear.classes);
+  superblocks_.value = model_.layout().superblocks();
+  victims_valid_.set(c.victims_valid);
+  closed_valid_.set(model_.closed_valid());
   free_superblocks_.value = model_.free_superblocks();
   map_bytes_.value = model_.memory().count;
   buffer_wait_.value = static_cast<std::uint64_t>(c.buffer_wait.count());

@@ -23,6 +23,26 @@ class Ftl : public Part {
   virtual std::uint32_t written_wordlines(std::uint32_t /*superblock*/) const { return 0; }
 };
 
+/// A distribution over ten classes.
+struct TenthsStats {
+  TenthsStats(stats::Group& group, std::array<std::string_view, 10> names, std::string_view what)
+      : c{{{group, names[0], u, what},
+           {group, names[1], u, what},
+           {group, names[2], u, what},
+           {group, names[3], u, what},
+           {group, names[4], u, what},
+           {group, names[5], u, what},
+           {group, names[6], u, what},
+           {group, names[7], u, what},
+           {group, names[8], u, what},
+           {group, names[9], u, what}}} {}
+  void set(const Tenths& values) {
+    for (std::size_t i = 0; i < c.size(); ++i) c[i].value = values[i];
+  }
+  static constexpr stats::Unit u = stats::Unit::count;
+  std::array<stats::Counter, 10> c;
+};
+
 /// The FTL as a scheduled model.
 class ModelFtl final : public Ftl {
  public:
@@ -68,6 +88,26 @@ class ModelFtl final : public Ftl {
   stats::Counter rewrites_{stats, "rewrites", U::count, "mapping units written in part"};
   stats::Counter trimmed_{stats, "trimmed", U::count, "mapping units deallocated"};
   stats::Counter failures_{stats, "failures", U::count, "flash operations that failed"};
+  stats::Counter placed_{stats, "placed", U::byte, "whole mapping units of host writes; (placed + gc_moved) / placed: write amplification"};
+  stats::Counter padded_{stats, "padded", U::byte, "programmed without anybody's data"};
+  stats::Counter wear_victims_{stats, "wear_victims", U::count, "of gc_victims: moved by static wear levelling"};
+  stats::Counter gc_busy_{stats, "gc_busy", U::picosecond, "some superblock was being collected or erased"};
+  stats::Counter pacing_wait_{stats, "pacing_wait", U::picosecond, "the first write in line, for collection to gain (gc_pacing)"};
+  stats::Counter wear_least_{stats, "wear_least", U::count, "erases of the least worn superblock"};
+  stats::Counter wear_most_{stats, "wear_most", U::count, "erases of the most worn superblock"};
+  stats::Counter wear_sum_{stats, "wear_sum", U::count, "erases of all superblocks; / superblocks: the mean"};
+  stats::Counter superblocks_{stats, "superblocks", U::count, "of the drive"};
+  TenthsStats wear_{stats,
+                    {"wear_0", "wear_1", "wear_2", "wear_3", "wear_4", "wear_5", "wear_6", "wear_7", "wear_8", "wear_9"},
+                    "superblocks by erases, in ten classes from wear_least to wear_most"};
+  TenthsStats victims_valid_{stats,
+                             {"victims_valid_0", "victims_valid_1", "victims_valid_2", "victims_valid_3", "victims_valid_4",
+                              "victims_valid_5", "victims_valid_6", "victims_valid_7", "victims_valid_8", "victims_valid_9"},
+                             "collected superblocks by their valid share when chosen, in tenths"};
+  TenthsStats closed_valid_{stats,
+                            {"closed_valid_0", "closed_valid_1", "closed_valid_2", "closed_valid_3", "closed_valid_4", "closed_valid_5",
+                             "closed_valid_6", "closed_valid_7", "closed_valid_8", "closed_valid_9"},
+                            "closed superblocks by their valid share at the end, in tenths"};
   stats::Counter free_superblocks_{stats, "free_superblocks", U::count, "at the end"};
   stats::Counter map_bytes_{stats, "map_memory", U::byte, "host memory of map and reverse information, at the end"};
   stats::Counter buffer_wait_{stats, "buffer_wait", U::picosecond, "writes, until there was room in the buffer, summed"};

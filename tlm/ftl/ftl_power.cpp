@@ -141,20 +141,33 @@ Recovery FtlModel::recover(const Persistent& p, Time now) {
   spare_area_ = std::make_unique<SpareArea>(layout_.superblocks());
   spare_area_->restore(p.sequence, p.trims);
   journalled_ = p.sequence;
+  for (std::uint32_t i = 0; i < superblocks_.size(); ++i) {  // as the model was made
+    if (superblocks_[i].state == SuperblockState::free) wear_.taken(i);
+    if (superblocks_[i].state != SuperblockState::closed) continue;
+    closed_.remove(i);
+    wear_.chosen(i);
+  }
   rebuild_map(p);
 
   std::vector<std::uint32_t> again;  // to erase
   for (std::uint32_t i = 0; i < superblocks_.size(); ++i) {
     const Persistent::Found& found = p.superblocks[i];
     switch (found.state) {
-      case SuperblockState::free: ++free_; break;
+      case SuperblockState::free:
+        ++free_;
+        wear_.freed(i);
+        break;
       case SuperblockState::erasing: again.push_back(i); break;
       case SuperblockState::open:
         result.scanned += found.started;
         result.torn += found.skipped.size();
         resume(i, found);
         break;
-      default: ++result.scanned; break;
+      default:
+        ++result.scanned;
+        closed_.add(i);
+        wear_.closed(i);
+        break;
     }
   }
   for (const std::uint32_t i : again) start_erase(i, now);
@@ -230,8 +243,8 @@ void FtlModel::resume(std::uint32_t superblock, const Persistent::Found& found) 
 bool FtlModel::restore(Time now) {
   std::erase_if(restoring_, [&](const DumpedUnit& u) {
     WriteStream& stream = streams_[u.stream];
-    const bool host = u.stream + 1 < streams_.size();
-    if (host && stream.superblock == no_superblock && free_ <= 1) return false;
+    const bool host = u.stream < config_.write_streams;
+    if (host && stream.superblock == no_superblock && free_ <= config_.gc_victims) return false;
     if (!open(stream, false)) return false;
     const unsigned char* const bytes = data_mode_ ? u.bytes.data() : nullptr;
     if (u.end - u.begin == unit_) place(stream, host, u.unit, 1, bytes);
@@ -251,7 +264,7 @@ bool FtlModel::may_erase(Time now) {
   if (erase_after_ == 0) {
     erase_after_ = slot_sequence_;
     erase_journal_ = spare_area_ ? spare_area_->sequence() : 0;
-    for (std::size_t i = 0; i < streams_.size(); ++i) pad(streams_[i], i + 1 < streams_.size(), now);
+    for (std::size_t i = 0; i < streams_.size(); ++i) pad(streams_[i], i < config_.write_streams, now);
   }
   if (std::ranges::any_of(slots_, [&](const Slot& s) { return s.superblock != no_superblock && s.sequence <= erase_after_; })) return false;
   erase_after_ = 0;

@@ -53,7 +53,7 @@ std::uint32_t FtlModel::fetch(std::uint64_t address, std::uint64_t size, unsigne
       op.data = into;
       op.journey = journey;
       ++issued;
-      issue(op, now);
+      issue(op, run_superblock, now);
     });
   };
   const std::uint64_t end = address + size;

@@ -16,6 +16,8 @@ enum class SuperblockState : std::uint8_t { free, open, closing, closed, collect
 
 struct Superblock {
   SuperblockState state = SuperblockState::free;
+  std::uint16_t stream = 0;  ///< placement handle of its host data
+  bool wanted = false;       ///< to be collected whatever it would gain
   std::uint32_t erases = 0;
   std::uint32_t pins = 0;      ///< flash reads under way; not erased before they are back
   std::uint32_t programs = 0;  ///< program units in the buffer
@@ -32,15 +34,16 @@ struct Slot {
   std::uint32_t fills = 0;   ///< rewrites whose old bytes are still to come
   std::uint32_t stream = 0;  ///< whose
   bool issued = false;
-  bool host = false;             ///< of a host stream
-  std::uint64_t host_bytes = 0;  ///< of the buffer's room
+  bool host = false;        ///< of a host stream
+  std::uint64_t bytes = 0;  ///< of somebody's data; a host's are of the buffer's room
   std::uint64_t sequence = 0;
   std::uint64_t journal = 0;              ///< trims up to this number are in the journal when its program has ended
   std::unique_ptr<unsigned char[]> data;  ///< data mode
 };
 
-/// Writers append here: one per placement handle, and one for garbage collection.
+/// Writers append here: one per placement handle, and those of garbage collection.
 struct WriteStream {
+  std::uint16_t handle = 0;
   std::uint32_t superblock = no_superblock;
   std::uint64_t next = 0;              ///< unit within the superblock
   std::uint32_t slot = 0;              ///< the program unit being filled, 0: none
@@ -71,15 +74,27 @@ struct Fill {
   std::vector<unsigned char> old;
 };
 
-/// A live extent on its way out of a victim.
+/// Live units that lie side by side in a stripe, on their way out of a victim: one read.
 struct Move {
-  std::uint64_t unit = 0;
-  Position position = 0;
-  std::uint64_t count = 0;
-  std::uint64_t placed = 0;
   std::uint32_t victim = 0;
+  Position position = 0;    ///< of the first
+  std::uint64_t count = 0;  ///< units
+  std::vector<Run> runs;    ///< which those are
+  std::size_t run = 0;      ///< placed so far: runs, units of the next one, units
+  std::uint64_t in_run = 0, placed = 0;
   std::uint32_t pieces = 0;
   std::vector<unsigned char> bytes;
+};
+
+/// A superblock being collected.
+struct Victim {
+  std::uint32_t superblock = no_superblock;
+  Runs::Cursor cursor;                  ///< behind `run`
+  Run run;                              ///< the run being looked at,
+  std::uint64_t in_run = 0, index = 0;  ///< how far, and how far in the superblock
+  std::uint32_t moving = 0;
+  std::uint64_t live = 0, gain = 0;     ///< valid units when it was chosen, and the others
+  std::uint64_t moved = 0, earned = 0;  ///< of `live`, `gain` (pacing)
 };
 
 /// Objects of one kind, recycled, with stable addresses.

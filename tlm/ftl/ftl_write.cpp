@@ -49,8 +49,12 @@ bool FtlModel::write_step(Job& job, Time now) {
   const std::uint64_t last = request.size.count == 0 ? begin / unit_ : ceil_div(end, unit_);
   bool done = true;
   for (std::uint64_t unit = begin / unit_ + job.done; unit < last; unit = begin / unit_ + job.done) {
-    const std::uint64_t room = (config_.write_buffer.count - used_) / unit_;
+    std::uint64_t room = (config_.write_buffer.count - used_) / unit_;
     done = false;
+    if (room != 0 && (room = allowed(room)) == 0) {
+      if (pacing_wait_since_ == never) pacing_wait_since_ = now;
+      break;
+    }
     if (room == 0 || (active_fills_ != 0 && filling(unit, 1))) break;
     const std::uint64_t from = std::max(begin, unit * unit_), to = std::min(end, (unit + 1) * unit_);
     const unsigned char* bytes = data_mode_ && request.data != nullptr ? request.data + (from - begin) : nullptr;
@@ -70,6 +74,11 @@ bool FtlModel::write_step(Job& job, Time now) {
       counts_.superblock_wait += now - superblock_wait_since_;
       superblock_wait_since_ = never;
     }
+    if (pacing_wait_since_ != never) {
+      counts_.pacing_wait += now - pacing_wait_since_;
+      pacing_wait_since_ = never;
+    }
+    credit_ -= std::min(credit_, placed);
     job.done += placed;
     done = true;
   }
@@ -93,7 +102,7 @@ void FtlModel::trim(const Request& request) {
 void FtlModel::flush(Job& job, Time now) {
   job.done = 0;
   if (!config_.flush_programs && config_.power_loss_protection) return;
-  for (std::size_t i = 0; i + 1 < streams_.size(); ++i) pad(streams_[i], true, now);
+  for (std::size_t i = 0; i < config_.write_streams; ++i) pad(streams_[i], true, now);
   job.done = host_slots_;
   job.sequence = slot_sequence_;
   job.journal = spare_area_ ? spare_area_->sequence() : 0;
@@ -119,19 +128,18 @@ void FtlModel::pad(WriteStream& stream, bool host, Time now) {
   issue_programs(stream, now);
 }
 
-/// Gives the stream a superblock, the least worn free one. Host streams leave the last one to garbage collection, and with
-/// `recoverable` two more to what power losses leave half written.
+/// Gives the stream a superblock, the least worn free one (for cold data the most worn). Host streams leave the last ones to
+/// garbage collection, and with `recoverable` two more to what power losses leave half written.
 bool FtlModel::open(WriteStream& stream, bool host) {
   if (stream.superblock != no_superblock) return true;
-  if (free_ <= (host ? (spare_area_ ? 3U : 1U) : 0U)) return false;
-  std::uint32_t best = no_superblock;
-  for (std::uint32_t i = 0; i < superblocks_.size(); ++i) {
-    if (superblocks_[i].state != SuperblockState::free) continue;
-    if (best == no_superblock || superblocks_[i].erases < superblocks_[best].erases) best = i;
-  }
+  if (free_ <= (host ? config_.gc_victims + (spare_area_ ? 2U : 0U) : 0U)) return false;
+  const std::uint32_t best = !host && levelling_ ? wear_.most_free() : wear_.least_free();
+  if (!host) levelling_ = false;
+  wear_.taken(best);
   --free_;
   Superblock& sb = superblocks_[best];
   sb.state = SuperblockState::open;
+  sb.stream = stream.handle;
   if (!spare_slots_.empty()) {
     sb.slots = std::move(spare_slots_.back());
     spare_slots_.pop_back();
@@ -161,6 +169,9 @@ void FtlModel::append(WriteStream& stream, bool host, std::uint64_t units, const
   if (host) {
     used_ += size;
     counts_.placed += size;
+  } else {
+    gc_bytes_ += size;
+    counts_.placed_gc += size;
   }
   stream.next += units;
   auto pu = static_cast<std::uint32_t>(offset / pu_size);
@@ -169,7 +180,7 @@ void FtlModel::append(WriteStream& stream, bool host, std::uint64_t units, const
     const std::uint64_t n = std::min(size - done, pu_size - in_pu);
     if (stream.slot == 0) stream.slot = take_slot(stream, pu, host);
     Slot& slot = slots_[stream.slot];
-    if (host) slot.host_bytes += n;
+    slot.bytes += n;
     if (from != nullptr) std::memcpy(slot.data.get() + in_pu, from + done, n);
     done += n;
     in_pu += n;
@@ -200,7 +211,7 @@ std::uint32_t FtlModel::take_slot(const WriteStream& stream, std::uint32_t pu, b
   slot.stream = static_cast<std::uint32_t>(&stream - streams_.data());
   slot.issued = false;
   slot.host = host;
-  slot.host_bytes = 0;
+  slot.bytes = 0;
   slot.sequence = ++slot_sequence_;
   ++(host ? host_slots_ : gc_slots_);
   superblocks_[superblock].slots[pu] = id;
@@ -234,10 +245,11 @@ void FtlModel::issue_programs(WriteStream& stream, Time now) {
     if (spare_area_) slot.journal = spare_area_->sequence();
     nand::Op& op = take_op(OpOwner::program, nullptr, id);
     layout_.program(op, slot.superblock, slot.pu);
+    programming_ += layout_.program_unit();
     op.data = slot.data.get();
     op.background = !slot.host;
     op.journey = Journey{now};
-    issue(op, now);
+    issue(op, slot.superblock, now);
   }
   if (stream.waiting_head == stream.waiting.size()) {
     stream.waiting.clear();
@@ -250,8 +262,10 @@ void FtlModel::issue_programs(WriteStream& stream, Time now) {
 
 void FtlModel::program_done(std::uint32_t id, Time now) {
   Slot& slot = slots_[id];
-  used_ -= slot.host_bytes;
-  counts_.programmed_host += slot.host_bytes;
+  (slot.host ? used_ : gc_bytes_) -= slot.bytes;
+  (slot.host ? counts_.programmed_host : counts_.programmed_gc) += slot.bytes;
+  counts_.padded += layout_.program_unit() - slot.bytes;
+  programming_ -= layout_.program_unit();
   slot.issued = false;
   const std::uint32_t superblock = slot.superblock;
   superblocks_[superblock].slots[slot.pu] = 0;
@@ -278,6 +292,8 @@ void FtlModel::settle(std::uint32_t superblock) {
   Superblock& sb = superblocks_[superblock];
   if (sb.state != SuperblockState::closing || sb.programs != 0) return;
   sb.state = SuperblockState::closed;
+  closed_.add(superblock);
+  wear_.closed(superblock);
   spare_slots_.push_back(std::move(sb.slots));
   sb.slots = {};
 }
@@ -288,6 +304,7 @@ void FtlModel::dropped(Position position, std::uint64_t count) {
     const std::uint32_t superblock = layout_.superblock_of(position);
     const std::uint64_t n = std::min(count, layout_.first_of(superblock + 1) - position);
     superblocks_[superblock].valid -= n;
+    closed_.lost(superblock);
     position += n;
     count -= n;
   }

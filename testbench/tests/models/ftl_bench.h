@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/agenda.h"
+#include "base/random.h"
 #include "ftl/ftl_model.h"
 
 namespace flashpath::ftl::test {
@@ -162,5 +163,32 @@ struct Drive {
   std::vector<std::unique_ptr<Io>> ios;
   Delegate<void(Io&, Time)> hook;
 };
+
+struct Closed {  // `depth` random overwrites in flight
+  void done(Drive::Io& io, Time) {
+    if (left == 0) return;
+    --left;
+    const std::uint64_t units = capacity / size;
+    drive->start(io, RequestKind::write, size * (sequential ? next++ % units : random.below(units)), size);
+  }
+  Drive* drive;
+  std::uint64_t capacity, size, left;
+  bool sequential = false;
+  std::uint64_t next = 0;
+  Random random{7, "writes"};
+};
+inline void overwrite(Drive& drive, Bytes capacity, std::uint64_t size, std::uint64_t count, bool sequential, std::size_t depth = 16) {
+  Closed closed{&drive, capacity.count, size, count, sequential};
+  drive.hook = Delegate<void(Drive::Io&, Time)>::to<&Closed::done>(&closed);
+  std::vector<std::unique_ptr<Drive::Io>> ios;
+  for (std::size_t i = 0; i < depth; ++i) {
+    ios.push_back(std::make_unique<Drive::Io>());
+    closed.done(*ios.back(), drive.agenda.now());
+  }
+  drive.agenda.run();
+  drive.hook = {};
+  EXPECT_EQ(closed.left, 0U);
+  drive.expect_laws();
+}
 
 }  // namespace flashpath::ftl::test

@@ -13,32 +13,6 @@ namespace {
 constexpr Duration look_up = 83'334_ps;  // one at 12 MHz, rounded up
 constexpr std::uint64_t pu = 24 << 10U, kib = 1 << 10U;
 
-struct Closed {  // `depth` random overwrites in flight
-  void done(Drive::Io& io, Time) {
-    if (left == 0) return;
-    --left;
-    const std::uint64_t units = capacity / size;
-    drive->start(io, RequestKind::write, size * (sequential ? next++ % units : random.below(units)), size);
-  }
-  Drive* drive;
-  std::uint64_t capacity, size, left;
-  bool sequential = false;
-  std::uint64_t next = 0;
-  Random random{7, "writes"};
-};
-void overwrite(Drive& drive, Bytes capacity, std::uint64_t size, std::uint64_t count, bool sequential, std::size_t depth = 16) {
-  Closed closed{&drive, capacity.count, size, count, sequential};
-  drive.hook = Delegate<void(Drive::Io&, Time)>::to<&Closed::done>(&closed);
-  std::vector<std::unique_ptr<Drive::Io>> ios;
-  for (std::size_t i = 0; i < depth; ++i) {
-    ios.push_back(std::make_unique<Drive::Io>());
-    closed.done(*ios.back(), drive.agenda.now());
-  }
-  drive.agenda.run();
-  drive.hook = {};
-  EXPECT_EQ(closed.left, 0U);
-  drive.expect_laws();
-}
 double waf_of_random(Config c, std::uint64_t passes) {
   const Geometry g{
       .channels = 2, .dies = 4, .planes = 1, .blocks_per_plane = 128, .wordlines_per_block = 16, .bits_per_cell = 3, .page = 4_KiB};

@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 
+import validate_waf
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build/release")
 PROGRAM = os.path.join(BUILD, "flashpath")
@@ -320,6 +322,8 @@ def main():
     for what, test in [("4 KiB read", "OneRead4KiB"), ("128 KiB read", "OneRead128KiB"), ("4 KiB write", "OneWrite4KiB")]:
         text += test_row(what, "sum of the stages", "platform.PlatformLatency." + test)
     text += test_row("write amplification of random overwrites", "closed form (greedy bound)", "models.FtlModel.RandomOverwritesHaveTheClosedFormsWriteAmplification")
+    text += "\n## Write amplification\n\nThe FTL alone over flash that takes no time; the analysis and its sources: `scripts/validate_waf.py`.\n" + head()
+    text += validate_waf.rows(PROGRAM, row, FAILED)
     text += "\n## One drive against a data sheet\n\nPreset `single-drive`, against the Micron 9550 MAX 6.4 TB (PCIe Gen5 x4). The drive starts full.\n" + head()
     text += drive_rows()
     text += energy_row()

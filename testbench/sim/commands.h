@@ -48,6 +48,7 @@ void add_run_options(CLI::App& app, RunOptions& options);
 using Command = std::function<int()>;
 Command add_describe(CLI::App& app);
 Command add_parameters(CLI::App& app);
+Command add_waf(CLI::App& app);
 Command add_hits(CLI::App& app);
 Command add_io(CLI::App& app);
 Command add_replay(CLI::App& app);

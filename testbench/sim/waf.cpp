@@ -71,7 +71,13 @@ class Device {
 };
 
 int waf(const WafOptions& o) {
-  ftl::Geometry g{.channels = 1, .dies = 1, .planes = 1, .blocks_per_plane = o.superblocks, .wordlines_per_block = o.units / 16, .bits_per_cell = 1, .page = 64_KiB};
+  ftl::Geometry g{.channels = 1,
+                  .dies = 1,
+                  .planes = 1,
+                  .blocks_per_plane = o.superblocks,
+                  .wordlines_per_block = o.units / 16,
+                  .bits_per_cell = 1,
+                  .page = 64_KiB};
   ftl::Config c;
   c.mapping_unit = 4_KiB;
   c.precondition = ftl::Precondition::sequential;
@@ -106,7 +112,8 @@ int waf(const WafOptions& o) {
   Laws laws;
   device.model.check(laws, device.now());
   for (const auto& broken : laws.broken()) fmt::print(stderr, "flashpath: {}\n", broken);
-  const double amplification = 1 + static_cast<double>(after.gc_moved - before.gc_moved) / static_cast<double>(after.placed - before.placed);
+  const double amplification =
+      1 + static_cast<double>(after.gc_moved - before.gc_moved) / static_cast<double>(after.placed - before.placed);
   const double u = static_cast<double>(logical) / static_cast<double>(in_use);
   if (o.json) {
     fmt::print("{}\n", Json({{"policy", o.policy},
@@ -118,8 +125,8 @@ int waf(const WafOptions& o) {
                              {"waf", amplification}})
                            .dump(2));
   } else {
-    fmt::print("{}, utilisation {:.4f}, {} superblocks of {} units: write amplification {:.4f} over {} writes\n", o.policy, u, o.superblocks,
-               o.units, amplification, (after.placed - before.placed) / 4096);
+    fmt::print("{}, utilisation {:.4f}, {} superblocks of {} units: write amplification {:.4f} over {} writes\n", o.policy, u,
+               o.superblocks, o.units, amplification, (after.placed - before.placed) / 4096);
   }
   return laws.broken().empty() ? 0 : exit_law_broken;
 }
@@ -128,18 +135,23 @@ int waf(const WafOptions& o) {
 
 Command add_waf(CLI::App& app) {
   auto o = std::make_shared<WafOptions>();
-  app.add_option("-u,--utilisation", o->utilisation, "logical / (raw - kept free - open)")->check(CLI::Range(0.1, 0.98))->capture_default_str();
+  app.add_option("-u,--utilisation", o->utilisation, "logical / (raw - kept free - open)")
+      ->check(CLI::Range(0.1, 0.98))
+      ->capture_default_str();
   app.add_option("--policy", o->policy, "ftl.gc_policy")
       ->check(CLI::IsMember({"greedy", "cost_benefit", "d_choices", "fifo"}))
       ->capture_default_str();
   app.add_option("-d", o->d, "ftl.gc_d, with d_choices")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--units", o->units, "mapping units of a superblock, a multiple of 16")
-      ->check(CLI::Validator([](const std::string& s) { return std::strtoull(s.c_str(), nullptr, 10) % 16 == 0 ? "" : "not a multiple of 16"; },
-                             "MULTIPLE OF 16"))
+      ->check(
+          CLI::Validator([](const std::string& s) { return std::strtoull(s.c_str(), nullptr, 10) % 16 == 0 ? "" : "not a multiple of 16"; },
+                         "MULTIPLE OF 16"))
       ->check(CLI::Range(16, 65'536))
       ->capture_default_str();
   app.add_option("--superblocks", o->superblocks)->check(CLI::Range(128, 65'536))->capture_default_str();
-  app.add_option("--hot-data", o->hot_data, "percent of the units that are hot (0: all alike)")->check(CLI::Range(0, 99))->capture_default_str();
+  app.add_option("--hot-data", o->hot_data, "percent of the units that are hot (0: all alike)")
+      ->check(CLI::Range(0, 99))
+      ->capture_default_str();
   app.add_option("--hot-writes", o->hot_writes, "percent of the writes that go to them")->check(CLI::Range(0, 100))->capture_default_str();
   app.add_flag("--tagged", o->tagged, "hot writes carry a placement handle of their own");
   app.add_option("--isolation", o->isolation, "ftl.gc_isolation")->check(CLI::IsMember({"initial", "persistent"}))->capture_default_str();

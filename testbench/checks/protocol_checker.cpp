@@ -70,6 +70,24 @@ void ProtocolChecker::response(Payload& payload, Time at) {
   responding_ = &payload;
 }
 
+/// Early completion: no phase but BEGIN_REQ is on the socket, so the exclusion rules see a request that ended where it began.
+void ProtocolChecker::completed(Payload& payload, Time begun, Time at) {
+  const auto it = open_.find(&payload);
+  if (it == open_.end() || it->second.state != State::begin_req) {
+    complain("order: TLM_COMPLETED without an open BEGIN_REQ", at);
+    return;
+  }
+  const Open open = it->second;
+  open_.erase(it);
+  requesting_ = nullptr;
+  request_free_ = begun;
+  if (at < begun) complain("time: completed before its BEGIN_REQ", at);
+  if (payload.get_response_status() == tlm::TLM_INCOMPLETE_RESPONSE) complain("status: still INCOMPLETE at the response", at);
+  if (open.command != payload.get_command()) complain("unchanged: the command was changed", at);
+  if (open.length != payload.get_data_length()) complain("unchanged: the length was changed", at);
+  if (open.data != payload.get_data_ptr()) complain("unchanged: the data pointer was changed", at);
+}
+
 void ProtocolChecker::end_response(Payload& payload, Time at) {
   const auto it = open_.find(&payload);
   if (it == open_.end() || it->second.state != State::begin_resp) {
@@ -96,8 +114,7 @@ tlm::tlm_sync_enum ProtocolChecker::forward(Payload& payload, tlm::tlm_phase& ph
     } else if (status == tlm::TLM_UPDATED && phase == tlm::BEGIN_RESP) {
       response(payload, then);
     } else if (status == tlm::TLM_COMPLETED) {
-      response(payload, then);
-      end_response(payload, then);
+      completed(payload, at, then);
     } else if (status == tlm::TLM_UPDATED) {
       complain("order: BEGIN_REQ answered with a wrong phase", then);
     }

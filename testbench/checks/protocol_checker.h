@@ -51,6 +51,7 @@ class ProtocolChecker : public sc_core::sc_module {
   void end_request(Payload& payload, Time at);
   void response(Payload& payload, Time at);
   void end_response(Payload& payload, Time at);
+  void completed(Payload& payload, Time begun, Time at);
   void complain(const std::string& what, Time at);
   void inspect(const Payload& payload, Time at);
 

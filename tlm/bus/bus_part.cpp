@@ -19,7 +19,7 @@ ModelBus::TargetSide::TargetSide(const sc_core::sc_module_name& module, ModelBus
       bus{b},
       label{l},
       port{"socket", b.agenda_, InitiatorPort::Event::to<&TargetSide::responded>(this),
-           InitiatorPort::Event::to<&TargetSide::accepted>(this), InitiatorPort::Ahead{.accepted = true}} {}
+           InitiatorPort::Event::to<&TargetSide::accepted>(this), InitiatorPort::Ahead{.accepted = true, .write_responses = true}} {}
 
 ModelBus::MasterSide::MasterSide(const sc_core::sc_module_name& module, ModelBus& b, std::string_view l, Master k, std::uint16_t s)
     : sc_module{module},
@@ -27,7 +27,8 @@ ModelBus::MasterSide::MasterSide(const sc_core::sc_module_name& module, ModelBus
       label{l},
       kind{k},
       source{s},
-      port{"socket", b.agenda_, SplitPort::Arrived::to<&MasterSide::arrived>(this), SplitPort::Loose::to<&MasterSide::loose>(this)},
+      port{"socket", b.agenda_, SplitPort::Arrived::to<&MasterSide::arrived>(this), SplitPort::Loose::to<&MasterSide::loose>(this),
+           k == Master::drive},
       stats{label, b.stats} {}
 
 ModelBus::ModelBus(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
@@ -152,7 +153,8 @@ void ModelBus::respond(Time now, std::uint64_t arg) {
   auto* crossing = reinterpret_cast<Crossing*>(arg);
   Payload& payload = *crossing->payload;
   MasterSide& master = *crossing->master;
-  now = master.answered = std::max(now, master.answered);  // one after the other, as announced
+  // One after the other, as announced; what is answered inside its own request call is no phase of its own.
+  if (!master.port.inside(payload)) now = master.answered = std::max(now, master.answered);
   flow_.leave(now, crossing->entered);
   latency_.add(now - crossing->entered);
   crossing->payload = nullptr;

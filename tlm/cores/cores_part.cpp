@@ -10,7 +10,7 @@ namespace flashpath::cores {
 
 Cores::Cores(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
     : Part{name, environment},
-      port_{"mem", agenda_, InitiatorPort::Event::to<&Cores::responded>(this)},
+      port_{"mem", agenda_, InitiatorPort::Event::to<&Cores::responded>(this), {}, InitiatorPort::Ahead{.write_responses = true}},
       failed_{stats, "failed_accesses", stats::Unit::count, "accesses answered with an error"},
       model_{config, agenda_, *this, stats} {}
 

@@ -82,7 +82,9 @@ void ModelEngine::arrived(Link& link, Payload& payload, Time now) {
   transfer_of(*crossing.forwarded).hop = &crossing;
   if (link.inside++ < config_.outstanding) link.port.accept(payload, now);
   else link.held.push_back(&payload);
-  agenda_.post<&ModelEngine::forward>(out.first, this, arg);
+  // What merely passes goes on at once, its few nanoseconds annotated; what waits for lanes or for its order, when it is out.
+  if (out.first == now + config_.bypass_latency && link.held.empty()) forward(crossing, now, out.first);
+  else agenda_.post<&ModelEngine::forward_later>(out.first, this, arg);
 }
 
 void ModelEngine::copy_decrypted(Crossing& crossing) {
@@ -100,11 +102,12 @@ void ModelEngine::copy_decrypted(Crossing& crossing) {
   crossing.forwarded = &own;
 }
 
-void ModelEngine::forward(Time now, std::uint64_t arg) {
-  Crossing& crossing = *reinterpret_cast<Crossing*>(arg);
+void ModelEngine::forward_later(Time now, std::uint64_t arg) { forward(*reinterpret_cast<Crossing*>(arg), now, now); }
+
+void ModelEngine::forward(Crossing& crossing, Time now, Time when) {
   forwarded_ += size_of(*crossing.payload);
   sent_.push_back(crossing.link);
-  out_.send(*crossing.forwarded, now);
+  out_.send(*crossing.forwarded, now, when);
 }
 
 void ModelEngine::taken(Payload&, Time now) {
@@ -131,7 +134,8 @@ void ModelEngine::responded(Payload& payload, Time now) {
     }
     const Time back = now + config_.bypass_latency;
     transfer_of(*crossing.payload).stream = {back, back};
-    agenda_.post<&ModelEngine::respond>(back, this, arg);  // not ahead of it: a read's answer may be due before
+    if (crossing.link->port.inside(*crossing.payload)) respond(back, arg);
+    else agenda_.post<&ModelEngine::respond>(back, this, arg);  // not ahead of it: a read's answer may be due before
     return;
   }
   const Stream in{now, std::max(now, transfer.stream.last)};

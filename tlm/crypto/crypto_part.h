@@ -74,7 +74,8 @@ class ModelEngine final : public Engine {
   void transform(Way way, std::uint64_t address, unsigned char* bytes, Bytes size);
   void arrived(Link& link, Payload& payload, Time now);
   void copy_decrypted(Crossing& crossing);
-  void forward(Time now, std::uint64_t crossing);
+  void forward_later(Time now, std::uint64_t crossing);
+  void forward(Crossing& crossing, Time now, Time when);
   void taken(Payload& payload, Time now);
   void responded(Payload& payload, Time now);
   void respond(Time now, std::uint64_t crossing);

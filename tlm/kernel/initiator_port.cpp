@@ -59,9 +59,17 @@ void InitiatorPort::issue(Payload& payload, Time now, Time when) {
     }
     return;
   }
-  // Early completion, or a response right away: both end the request phase too.
-  if (at > now) agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
-  else response_arrived(now, as_arg(payload));
+  // Early completion, or a response right away: both end the request phase too, and that now.
+  if (when > now && ahead_.accepted) {
+    requesting_ = nullptr;
+    free_at_ = when;
+    if (accepted_) accepted_(payload, when);
+  } else if (requesting_ == &payload && when <= now) {
+    request_ended(now, as_arg(payload));
+  }
+  if (at > now && !(payload.is_read() ? ahead_.read_responses : ahead_.write_responses))
+    agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
+  else response_arrived(at, as_arg(payload));
 }
 
 tlm::tlm_sync_enum InitiatorPort::nb_transport_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {

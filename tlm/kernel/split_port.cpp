@@ -10,8 +10,8 @@ std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
 }  // namespace
 
-SplitPort::SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose)
-    : socket{name}, agenda_{agenda}, arrived_{arrived}, loose_{loose} {
+SplitPort::SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose, bool ahead)
+    : socket{name}, agenda_{agenda}, arrived_{arrived}, loose_{loose}, ahead_{ahead} {
   socket.register_b_transport(this, &SplitPort::b_transport);
   socket.register_nb_transport_fw(this, &SplitPort::nb_transport_fw);
 }
@@ -36,22 +36,27 @@ tlm::tlm_sync_enum SplitPort::nb_transport_fw(Payload& payload, tlm::tlm_phase& 
   const Time at = kernel_now() + from_sc(delay);
   if (phase == tlm::BEGIN_REQ) {
     payload.acquire();
-    if (at > agenda_.now()) {  // annotated into the future, or the agenda has been idle: arrive at the right moment
+    if (at > agenda_.now() && !ahead_) {  // annotated into the future, or the agenda has been idle: arrive at the right moment
       agenda_.post<&SplitPort::arrived_later>(at, this, as_arg(payload));
       return tlm::TLM_ACCEPTED;
     }
     Payload* const outer = inside_;
     const bool outer_accepted = accepted_inside_;
-    const bool outer_responded = responded_inside_;
+    const Time outer_responded = responded_inside_;
     inside_ = &payload;
-    accepted_inside_ = responded_inside_ = false;
+    accepted_inside_ = false;
+    responded_inside_ = never;
     arrived_(payload, at);
-    const bool accepted = accepted_inside_ || responded_inside_;
-    const bool responded = responded_inside_;
+    const bool accepted = accepted_inside_;
+    const Time responded = responded_inside_;
     inside_ = outer;
     accepted_inside_ = outer_accepted;
     responded_inside_ = outer_responded;
-    if (responded) agenda_.post<&SplitPort::respond_later>(at, this, as_arg(payload));
+    if (responded != never) {
+      delay = to_sc(responded - kernel_now());
+      payload.release();
+      return tlm::TLM_COMPLETED;
+    }
     if (!accepted) return tlm::TLM_ACCEPTED;
     phase = tlm::END_REQ;
     return tlm::TLM_UPDATED;
@@ -78,7 +83,7 @@ void SplitPort::accept(Payload& payload, Time now) {
 
 void SplitPort::respond(Payload& payload, Time now) {
   if (inside_ == &payload) {
-    responded_inside_ = true;
+    responded_inside_ = now;
     return;
   }
   if (!blocked_.empty()) {
@@ -91,8 +96,6 @@ void SplitPort::respond(Payload& payload, Time now) {
   finished_.push_back(&payload);
   if (responding_ == nullptr) send_responses(now);
 }
-
-void SplitPort::respond_later(Time now, std::uint64_t payload) { respond(as_payload(payload), now); }
 
 /// One response on the socket at a time (the base protocol's response exclusion rule).
 void SplitPort::send_responses(Time now) {

@@ -23,12 +23,17 @@ class SplitPort {
   using Arrived = Delegate<void(Payload&, Time)>;
   using Loose = Delegate<void(Payload&, sc_core::sc_time&)>;
   /// `loose`: for routers; takes b_transport calls instead of blocking them, and so may be called from any process.
-  SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose = {});
+  /// `ahead`: a request whose delay is annotated into the future is handed over at once, with its own moment, instead of when that comes.
+  /// For routers that only add to it, and callers that annotate the little they know.
+  SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose = {}, bool ahead = false);
 
   /// Takes the request off the caller's hands. Inside the arrived call it costs nothing extra.
   void accept(Payload& payload, Time now);
   /// The result is there, now. Implies accept(). The payload may be gone when this returns.
   void respond(Payload& payload, Time now);
+  /// Whether we are inside the arrived call of this request: then it may be answered for a later moment, respond(payload, later),
+  /// which ends the transaction in that call (TLM_COMPLETED, delay annotated) and spends no event.
+  bool inside(const Payload& payload) const { return inside_ == &payload; }
 
   tlm_utils::simple_target_socket<SplitPort> socket;
 
@@ -36,16 +41,16 @@ class SplitPort {
   void b_transport(Payload& payload, sc_core::sc_time& delay);
   tlm::tlm_sync_enum nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void arrived_later(Time now, std::uint64_t payload);
-  void respond_later(Time now, std::uint64_t payload);
   void end_response(Time now, std::uint64_t payload);
   void send_responses(Time now);
 
   Agenda& agenda_;
   Arrived arrived_;
   Loose loose_;
+  bool ahead_;
   Payload* inside_ = nullptr;  // the request whose BEGIN_REQ call we are in
   bool accepted_inside_ = false;
-  bool responded_inside_ = false;
+  Time responded_inside_ = never;                                   // for when
   std::map<Payload*, std::unique_ptr<sc_core::sc_event>> blocked_;  // callers inside b_transport
   std::map<Payload*, Time> blocked_done_;
   std::deque<Payload*> finished_;

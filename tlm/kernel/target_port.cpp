@@ -30,6 +30,11 @@ tlm::tlm_sync_enum TargetPort::nb_transport_fw(Payload& payload, tlm::tlm_phase&
       return tlm::TLM_ACCEPTED;
     }
     const Window window = serve_(payload, at);
+    if (payload.is_write() && window.accepted <= at) {  // all is known, and nobody waits for bytes: no event for an answer
+      delay = to_sc(window.done - kernel_now());
+      payload.release();
+      return tlm::TLM_COMPLETED;
+    }
     agenda_.post<&TargetPort::respond>(window.done, this, as_arg(payload));
     phase = tlm::END_REQ;
     delay = to_sc(std::max(window.accepted, at) - kernel_now());

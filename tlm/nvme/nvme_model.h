@@ -199,9 +199,9 @@ class ControllerModel {
   std::vector<std::uint64_t> ready_;  // bit per SQ: entries to fetch, no fetch under way
   std::uint32_t last_served_ = 0;
   std::uint32_t fetches_ = 0;
-  std::uint32_t reserved_ = 0;  // contexts for entries being fetched
-  std::uint32_t posting_ = 0;   // completion entries on their way
-  bool arbiter_awake_ = false;
+  std::uint32_t reserved_ = 0;                    // contexts for entries being fetched
+  std::uint32_t posting_ = 0;                     // completion entries on their way
+  Time arbiter_at_ = never;                       // when arbitrate() is posted for
   std::array<std::uint32_t, 2> free_contexts_{};  // I/O, admin
   std::uint32_t burst_ = 1;
 

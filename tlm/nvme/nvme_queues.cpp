@@ -16,8 +16,9 @@ void ControllerModel::mark_ready(std::uint16_t id) {
 }
 
 void ControllerModel::wake_arbiter(Time now) {
-  if (arbiter_awake_) return;
-  arbiter_awake_ = true;
+  if (arbiter_at_ <= now || fetches_ >= config_.fetches) return;  // a fetch that ends wakes it
+  if (std::ranges::all_of(ready_, [](std::uint64_t word) { return word == 0; })) return;
+  arbiter_at_ = now;
   agenda_.post<&ControllerModel::arbitrate>(now, this, 0, 0, Priority::decide);
 }
 
@@ -30,7 +31,7 @@ std::uint32_t ControllerModel::fetchable(const SubmissionQueue& sq, std::uint16_
 
 /// Round robin, §3.4.4.1: the next queue after the last one served that has something to fetch.
 void ControllerModel::arbitrate(Time now) {
-  arbiter_awake_ = false;
+  if (arbiter_at_ == now) arbiter_at_ = never;
   const auto queues = static_cast<std::uint32_t>(sqs_.size());
   while (running_ && !shut_down_ && fetches_ < config_.fetches) {
     std::uint32_t chosen = queues;

@@ -13,7 +13,8 @@ Crossing::Side::Side(Crossing& c, Agenda& agenda, const char* in_name, const cha
     : crossing{c},
       host{is_host},
       in{in_name, agenda, SplitPort::Arrived::to<&Side::arrived>(this)},
-      out{out_name, agenda, InitiatorPort::Event::to<&Side::responded>(this), InitiatorPort::Event::to<&Side::accepted>(this)} {}
+      out{out_name, agenda, InitiatorPort::Event::to<&Side::responded>(this), InitiatorPort::Event::to<&Side::accepted>(this),
+          InitiatorPort::Ahead{.write_responses = true}} {}
 
 Crossing::Crossing(Environment& environment, stats::Group& stats, const Config& config, const Shape& shape)
     : link{config, shape.extra, shape.tags, environment.agenda, stats},
@@ -131,7 +132,13 @@ void Crossing::started(Burst& burst, Time at) {
     return;
   }
   depart(hop);
-  if (hop.kind == Kind::posted) hop.from->in.accept(*hop.asked, at);
+  if (hop.kind != Kind::posted) return;
+  SplitPort& in = hop.from->in;
+  in.accept(*hop.asked, at);
+  if (!in.inside(*hop.asked)) return;
+  // Nobody was before it, so its end is known while the caller is still on the line: answered for that moment.
+  hop.unsent = false;
+  answer_posted(hop, hop.sent);
 }
 
 void Crossing::delivered(Burst& burst, Time now) {
@@ -159,16 +166,17 @@ void Crossing::delivered(Burst& burst, Time now) {
   returned(hop, now);
 }
 
-void Crossing::sent(Burst& burst, Time now) {
-  Hop& hop = static_cast<Hop&>(burst);
+void Crossing::sent(Burst& burst, Time now) { answer_posted(static_cast<Hop&>(burst), now); }
+
+void Crossing::answer_posted(Hop& hop, Time at) {
   Payload& p = *hop.asked;
   SplitPort& in = hop.from->in;
   p.set_response_status(tlm::TLM_OK_RESPONSE);
-  transfer_of(p).journey.mark(Stage::link, now);
+  transfer_of(p).journey.mark(Stage::link, at);
   hop.asked = nullptr;
   ++posted_answered_;
   let_go(hop);
-  in.respond(p, now);
+  in.respond(p, at);
 }
 
 Crossing::Hop& Crossing::hop_of(Payload& payload) { return *static_cast<Hop*>(payload.get_extension<Transfer>()->hop); }

@@ -80,6 +80,7 @@ class Crossing {
   void started(Burst& burst, Time at);
   void delivered(Burst& burst, Time now);
   void sent(Burst& burst, Time now);
+  void answer_posted(Hop& hop, Time at);
   void accepted(Side& side, Time now);
   void responded(Payload& payload, Time now);
   void returned(Hop& hop, Time now);

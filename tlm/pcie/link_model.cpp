@@ -91,14 +91,14 @@ void Direction::start(Burst& b, Time at) {
   credit_stall += takes - b.wire;
   busy += b.wire;
   flying_bytes_ += b.load.data.count;
-  if (b.kind == Kind::posted) {
-    agenda_.post<&Direction::sent>(b.sent, this, as_arg(b), 0, Priority::release);
-    if (b.sent == server_.free_at()) pump_at_ = b.sent;
-  }
   agenda_.post<&Direction::delivered>(b.out.first, this, as_arg(b));
+  b.unsent = b.kind == Kind::posted;
   starting_ = true;
   events_.started(b, at);
   starting_ = false;
+  if (!b.unsent) return;
+  agenda_.post<&Direction::sent>(b.sent, this, as_arg(b), 0, Priority::release);
+  if (b.sent == server_.free_at()) pump_at_ = b.sent;
 }
 
 /// Starts what may start now; sees to it that somebody comes back for the rest.

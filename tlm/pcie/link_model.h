@@ -51,7 +51,8 @@ struct Burst {
   Duration piece{};  ///< time of one
   std::uint32_t tags = 0;
   std::uint32_t requests = 0;
-  Time asked{};  ///< a completion: when the first request started
+  bool unsent = false;  ///< posted: `sent` is to be called; its owner may clear that in `started`, when it needs no such call
+  Time asked{};         ///< a completion: when the first request started
   Burst* next = nullptr;
 };
 
@@ -86,7 +87,7 @@ class Direction {
   struct Events {
     Event started;    ///< its times are known; called at its start, for reads and completions it may be earlier (`at` is the start)
     Event delivered;  ///< at out.first
-    Event sent;       ///< posted bursts only: the last byte has left
+    Event sent;       ///< posted bursts whose `unsent` still stands: the last byte has left
   };
   /// `extra` is added to the latency of the link (a switch behind it).
   Direction(const char* name, const Config& config, Duration extra, Agenda& agenda, stats::Group& parent);

@@ -77,7 +77,7 @@ struct Outsider : sc_core::sc_module {
   }
   void run() {
     for (int i = 0; i < n; ++i) {
-      Payload& p = pool.take(tlm::TLM_WRITE_COMMAND, 0, 4_KiB);
+      Payload& p = pool.take(slow ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, 0, 4_KiB);  // a write may be completed early
       if (blocking) {
         sc_core::sc_time delay;
         socket->b_transport(p, delay);
@@ -89,9 +89,15 @@ struct Outsider : sc_core::sc_module {
         requesting = &p;
         tlm::tlm_phase phase = tlm::BEGIN_REQ;
         sc_core::sc_time delay;
-        if (socket->nb_transport_fw(p, phase, delay) == tlm::TLM_UPDATED) {
+        const auto status = socket->nb_transport_fw(p, phase, delay);
+        if (status == tlm::TLM_UPDATED) {
           wait(delay);
           requesting = nullptr;
+        } else if (status == tlm::TLM_COMPLETED) {
+          requesting = nullptr;
+          last = std::max(last, kernel_now() + from_sc(delay));
+          ++done;
+          p.release();
         }
       }
     }

@@ -96,6 +96,24 @@ Time Agenda::next() const {
 void Agenda::step() {
   invariant(size_ != 0, "step() on an empty agenda", "agenda", now_);
   rebase(near_ != 0 ? first_bucket() : bucket_of(pool_[far_.front()].at));
+  run_first();
+}
+
+bool Agenda::step_until(Time limit) {
+  if (near_ != 0) {
+    const std::uint64_t bucket = first_bucket();
+    if (pool_[heads_[bucket % ring]].at > limit) return false;
+    rebase(bucket);
+  } else {
+    if (far_.empty() || pool_[far_.front()].at > limit) return false;
+    rebase(bucket_of(pool_[far_.front()].at));
+  }
+  run_first();
+  return true;
+}
+
+/// Runs the head of the ring's first bucket.
+void Agenda::run_first() {
   const std::size_t slot = base_ % ring;
   const std::uint32_t index = heads_[slot];
   const Event event = pool_[index];
@@ -117,7 +135,7 @@ void Agenda::step() {
 }
 
 void Agenda::run_until(Time limit) {
-  while (next() <= limit && size_ != 0) step();
+  while (step_until(limit)) {}
   advance_to(limit);
 }
 

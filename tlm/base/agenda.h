@@ -59,6 +59,8 @@ class Agenda {
   Time now() const { return now_; }
   /// Runs the earliest action; there must be one.
   void step();
+  /// Runs the earliest action if there is one, at or before `limit`.
+  bool step_until(Time limit);
   /// Runs everything up to and including `limit`.
   void run_until(Time limit);
   /// Runs until nothing is pending.
@@ -92,6 +94,7 @@ class Agenda {
   static std::uint64_t bucket_of(Time t) { return static_cast<std::uint64_t>(t.time_since_epoch().count()) >> width_bits; }
   bool before(const Event& a, const Event& b) const { return a.at != b.at ? a.at < b.at : a.order < b.order; }
   void insert_near(std::uint32_t index);
+  void run_first();
   void refill();
   void rebase(std::uint64_t bucket);
   std::uint64_t first_bucket() const;

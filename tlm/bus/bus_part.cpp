@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "kernel/sc_time.h"
 
 namespace flashpath::bus {
 namespace {
@@ -79,14 +78,14 @@ const AddressWindow* ModelBus::decode(MasterSide& master, Payload& payload) {
   return window;
 }
 
-void ModelBus::loose(MasterSide& master, Payload& payload, sc_core::sc_time& delay) {
+Time ModelBus::loose(MasterSide& master, Payload& payload, Time at) {
   ++loose_;
   const AddressWindow* window = decode(master, payload);
-  delay += to_sc(config_.latency);
-  if (window != nullptr) targets_[window->target]->port.socket->b_transport(payload, delay);
-  delay += to_sc(config_.latency);
+  at += config_.latency;
+  if (window != nullptr) at = targets_[window->target]->port.call(payload, at);
   if (Transfer& transfer = transfer_of(payload); window != nullptr)
     transfer.stream = {transfer.stream.first + config_.latency, transfer.stream.last + config_.latency};
+  return at + config_.latency;
 }
 
 ModelBus::Crossing& ModelBus::take() {

@@ -69,7 +69,7 @@ class ModelBus final : public Bus {
   struct MasterSide : sc_core::sc_module {
     MasterSide(const sc_core::sc_module_name& module, ModelBus& bus, std::string_view label, Master kind, std::uint16_t source);
     void arrived(Payload& payload, Time now) { bus.arrived(*this, payload, now); }
-    void loose(Payload& payload, sc_core::sc_time& delay) { bus.loose(*this, payload, delay); }
+    Time loose(Payload& payload, Time at) { return bus.loose(*this, payload, at); }
     ModelBus& bus;
     std::string label;
     Master kind;
@@ -93,7 +93,7 @@ class ModelBus final : public Bus {
 
   const AddressWindow* decode(MasterSide& master, Payload& payload);
   void arrived(MasterSide& master, Payload& payload, Time now);
-  void loose(MasterSide& master, Payload& payload, sc_core::sc_time& delay);
+  Time loose(MasterSide& master, Payload& payload, Time at);
   void responded(Payload& payload, Time now);
   void respond(Time now, std::uint64_t crossing);
   void taken(MasterSide& master, Time now);

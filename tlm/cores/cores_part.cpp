@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/sc_time.h"
-
 namespace flashpath::cores {
 
 Cores::Cores(const sc_core::sc_module_name& name, Environment& environment, const Config& config)
@@ -20,9 +18,7 @@ Duration Cores::access(CoreId core, tlm::tlm_command command, std::uint64_t addr
   transfer.master = Master::core;
   transfer.source = static_cast<std::uint16_t>(core.value);
   transfer.stream = {at, at};
-  sc_core::sc_time delay = to_sc(at - kernel_now());
-  port_.socket->b_transport(payload, delay);
-  const Duration took = kernel_now() + from_sc(delay) - at;
+  const Duration took = port_.call(payload, at) - at;
   if (payload.is_response_error()) ++failed_;
   payload.release();
   return took;

@@ -64,11 +64,10 @@ void AgendaDriver::wake_up() {
   armed_ = never;
   running_ = true;
   kernel_standstill = kernel_now();
-  while (!stopped_ && !reached_) {
-    const Time next = agenda_.next();
-    if (next == never || next > limit()) break;
-    agenda_.step();
+  Time most = limit();
+  while (!stopped_ && !reached_ && agenda_.step_until(most)) {
     if (until_ && until_()) reached_ = true;
+    if (!alone_) most = limit();
   }
   running_ = false;
   kernel_standstill = never;

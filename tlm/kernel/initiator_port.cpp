@@ -40,50 +40,83 @@ void InitiatorPort::go_on(Time now) {
   }
 }
 
-void InitiatorPort::issue(Payload& payload, Time now, Time when) {
-  requesting_ = &payload;
-  tlm::tlm_phase phase = tlm::BEGIN_REQ;
-  sc_core::sc_time delay = to_sc(when - kernel_now());
-  const auto status = socket->nb_transport_fw(payload, phase, delay);
-  if (status == tlm::TLM_ACCEPTED) return;
-  const Time at = kernel_now() + from_sc(delay);
-  if (status == tlm::TLM_UPDATED && phase == tlm::END_REQ) {
-    if (at > now && ahead_.accepted) {
-      requesting_ = nullptr;
-      free_at_ = at;
-      if (accepted_) accepted_(payload, at);
-    } else if (at > now) {
-      agenda_.post<&InitiatorPort::request_ended>(at, this, as_arg(payload), 0, Priority::release);
-    } else {
-      request_ended(at, as_arg(payload));
-    }
-    return;
+/// Looked for once everything is bound.
+Responder* InitiatorPort::peer() {
+  if (!sought_) {
+    sought_ = true;
+    direct_ = Responder::behind(socket.operator->());
   }
-  // Early completion, or a response right away: both end the request phase too, and that now.
-  if (when > now && ahead_.accepted) {
-    requesting_ = nullptr;
-    free_at_ = when;
-    if (accepted_) accepted_(payload, when);
-  } else if (requesting_ == &payload && when <= now) {
-    request_ended(now, as_arg(payload));
-  }
-  if (at > now && !(payload.is_read() ? ahead_.read_responses : ahead_.write_responses))
-    agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
-  else response_arrived(at, as_arg(payload));
+  return direct_;
 }
 
-tlm::tlm_sync_enum InitiatorPort::nb_transport_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
-  const Time at = kernel_now() + from_sc(delay);
-  if (phase == tlm::END_REQ) {
-    if (at > agenda_.now()) agenda_.post<&InitiatorPort::request_ended>(at, this, as_arg(payload), 0, Priority::release);
-    else request_ended(at, as_arg(payload));
-    return tlm::TLM_ACCEPTED;
+Time InitiatorPort::call(Payload& payload, Time at) {
+  if (Responder* const target = peer()) return target->loose(payload, at);
+  sc_core::sc_time delay = to_sc(at - kernel_now());
+  socket->b_transport(payload, delay);
+  return kernel_now() + from_sc(delay);
+}
+
+/// BEGIN_REQ at `at`; it becomes the moment of what the target says to it.
+Responder::Reply InitiatorPort::begin(Payload& payload, Time& at) {
+  if (Responder* const target = peer()) return target->request(payload, at, *this);
+  tlm::tlm_phase phase = tlm::BEGIN_REQ;
+  sc_core::sc_time delay = to_sc(at - kernel_now());
+  const auto status = socket->nb_transport_fw(payload, phase, delay);
+  if (status == tlm::TLM_ACCEPTED) return Responder::Reply::later;
+  at = kernel_now() + from_sc(delay);
+  return status == tlm::TLM_UPDATED && phase == tlm::END_REQ ? Responder::Reply::taken : Responder::Reply::completed;
+}
+
+void InitiatorPort::issue(Payload& payload, Time now, Time when) {
+  requesting_ = &payload;
+  Time at = when;
+  switch (begin(payload, at)) {
+    case Responder::Reply::later: return;
+    case Responder::Reply::taken:
+      if (at > now && ahead_.accepted) {
+        requesting_ = nullptr;
+        free_at_ = at;
+        if (accepted_) accepted_(payload, at);
+      } else if (at > now) {
+        agenda_.post<&InitiatorPort::request_ended>(at, this, as_arg(payload), 0, Priority::release);
+      } else {
+        request_ended(at, as_arg(payload));
+      }
+      return;
+    case Responder::Reply::completed:  // ends the request phase too, where it began
+      if (when > now && ahead_.accepted) {
+        requesting_ = nullptr;
+        free_at_ = when;
+        if (accepted_) accepted_(payload, when);
+      } else if (when <= now) {
+        request_ended(now, as_arg(payload));
+      }
+      if (at > now && !(payload.is_read() ? ahead_.read_responses : ahead_.write_responses))
+        agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
+      else response_arrived(at, as_arg(payload));
   }
+}
+
+void InitiatorPort::request_taken(Payload& payload, Time at) {
+  if (at > agenda_.now()) agenda_.post<&InitiatorPort::request_ended>(at, this, as_arg(payload), 0, Priority::release);
+  else request_ended(at, as_arg(payload));
+}
+
+void InitiatorPort::response(Payload& payload, Time at) {
   if (at > agenda_.now() && !(payload.is_read() ? ahead_.read_responses : ahead_.write_responses)) {
     agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
   } else {
     response_arrived(at, as_arg(payload));
   }
+}
+
+tlm::tlm_sync_enum InitiatorPort::nb_transport_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  const Time at = kernel_now() + from_sc(delay);
+  if (phase == tlm::END_REQ) {
+    request_taken(payload, at);
+    return tlm::TLM_ACCEPTED;
+  }
+  response(payload, at);
   phase = tlm::END_RESP;
   return tlm::TLM_COMPLETED;
 }

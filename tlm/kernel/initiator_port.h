@@ -7,11 +7,12 @@
 
 #include "base/agenda.h"
 #include "base/delegate.h"
+#include "kernel/short_cut.h"
 #include "kernel/transfer.h"
 
 namespace flashpath {
 
-class InitiatorPort {
+class InitiatorPort final : public Requester {
  public:
   using Event = Delegate<void(Payload&, Time)>;
   /// `responded`: the result is there (the payload is still the caller's: release() it when used).
@@ -31,6 +32,12 @@ class InitiatorPort {
   void send(Payload& payload, Time now) { send(payload, now, now); }
   /// The same, for a request that is at the socket only at `when` >= now: the delay is annotated, no event is spent on it.
   void send(Payload& payload, Time now, Time when);
+  /// b_transport at `at` (not from a thread that may not wait, unless the target answers with a delay): when it is done.
+  Time call(Payload& payload, Time at);
+
+  void request_taken(Payload& payload, Time at) override;
+  void response(Payload& payload, Time at) override;
+
   /// Requests not yet accepted by the target, the one in its request phase included.
   std::size_t waiting() const { return queue_.size() + (requesting_ != nullptr ? 1U : 0U); }
   std::size_t unanswered() const { return unanswered_; }
@@ -43,6 +50,8 @@ class InitiatorPort {
     Payload* payload;
     Time when;
   };
+  Responder* peer();
+  Responder::Reply begin(Payload& payload, Time& at);
   void issue(Payload& payload, Time now, Time when);
   void go_on(Time now);
   void request_ended(Time now, std::uint64_t payload);
@@ -50,6 +59,8 @@ class InitiatorPort {
 
   Agenda& agenda_;
   Event responded_, accepted_;
+  Responder* direct_ = nullptr;  // the target, if it is a port of ours
+  bool sought_ = false;
   Ahead ahead_;
   std::deque<Waiting> queue_;
   Time free_at_{};                 // when the last request phase ends, if that was announced ahead

@@ -8,17 +8,22 @@ namespace flashpath {
 namespace {
 std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
+/// What an initiator bound to the socket calls. (The socket's own operator-> leads the other way.)
+const void* interface_of(sc_core::sc_export<tlm::tlm_fw_transport_if<>>& socket) { return socket.operator->(); }
 }  // namespace
 
 SplitPort::SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose, bool ahead)
     : socket{name}, agenda_{agenda}, arrived_{arrived}, loose_{loose}, ahead_{ahead} {
   socket.register_b_transport(this, &SplitPort::b_transport);
   socket.register_nb_transport_fw(this, &SplitPort::nb_transport_fw);
+  Responder::offer(interface_of(socket), this);
 }
+
+SplitPort::~SplitPort() { Responder::offer(interface_of(socket), nullptr); }
 
 void SplitPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
   if (loose_) {
-    loose_(payload, delay);
+    delay = to_sc(loose_(payload, kernel_now() + from_sc(delay)) - kernel_now());
     return;
   }
   const Time arrival = kernel_now() + from_sc(delay);
@@ -32,34 +37,52 @@ void SplitPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
   if (done > kernel_now()) delay = to_sc(done - kernel_now());
 }
 
+Time SplitPort::loose(Payload& payload, Time at) {
+  sc_core::sc_time delay = to_sc(at - kernel_now());
+  b_transport(payload, delay);
+  return kernel_now() + from_sc(delay);
+}
+
+Responder::Reply SplitPort::request(Payload& payload, Time& at, Requester& from) {
+  direct_ = &from;
+  return begin(payload, at);
+}
+
+/// BEGIN_REQ. `at` becomes the moment of the response if that is known already.
+Responder::Reply SplitPort::begin(Payload& payload, Time& at) {
+  if (at > agenda_.now() && !ahead_) {  // annotated into the future, or the agenda has been idle: arrive at the right moment
+    agenda_.post<&SplitPort::arrived_later>(at, this, as_arg(payload));
+    return Reply::later;
+  }
+  Payload* const outer = inside_;
+  const bool outer_accepted = accepted_inside_;
+  const Time outer_responded = responded_inside_;
+  inside_ = &payload;
+  accepted_inside_ = false;
+  responded_inside_ = never;
+  arrived_(payload, at);
+  const bool accepted = accepted_inside_;
+  const Time responded = responded_inside_;
+  inside_ = outer;
+  accepted_inside_ = outer_accepted;
+  responded_inside_ = outer_responded;
+  if (responded == never) return accepted ? Reply::taken : Reply::later;
+  at = responded;
+  return Reply::completed;
+}
+
 tlm::tlm_sync_enum SplitPort::nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
-  const Time at = kernel_now() + from_sc(delay);
+  Time at = kernel_now() + from_sc(delay);
   if (phase == tlm::BEGIN_REQ) {
     payload.acquire();
-    if (at > agenda_.now() && !ahead_) {  // annotated into the future, or the agenda has been idle: arrive at the right moment
-      agenda_.post<&SplitPort::arrived_later>(at, this, as_arg(payload));
-      return tlm::TLM_ACCEPTED;
+    switch (begin(payload, at)) {
+      case Reply::later: return tlm::TLM_ACCEPTED;
+      case Reply::taken: phase = tlm::END_REQ; return tlm::TLM_UPDATED;
+      case Reply::completed:
+        delay = to_sc(at - kernel_now());
+        payload.release();
+        return tlm::TLM_COMPLETED;
     }
-    Payload* const outer = inside_;
-    const bool outer_accepted = accepted_inside_;
-    const Time outer_responded = responded_inside_;
-    inside_ = &payload;
-    accepted_inside_ = false;
-    responded_inside_ = never;
-    arrived_(payload, at);
-    const bool accepted = accepted_inside_;
-    const Time responded = responded_inside_;
-    inside_ = outer;
-    accepted_inside_ = outer_accepted;
-    responded_inside_ = outer_responded;
-    if (responded != never) {
-      delay = to_sc(responded - kernel_now());
-      payload.release();
-      return tlm::TLM_COMPLETED;
-    }
-    if (!accepted) return tlm::TLM_ACCEPTED;
-    phase = tlm::END_REQ;
-    return tlm::TLM_UPDATED;
   }
   if (phase == tlm::END_RESP) {
     if (at > agenda_.now()) agenda_.post<&SplitPort::end_response>(at, this, as_arg(payload));
@@ -76,6 +99,10 @@ void SplitPort::accept(Payload& payload, Time now) {
     return;
   }
   if (!blocked_.empty() && blocked_.contains(&payload)) return;
+  if (direct_ != nullptr) {
+    direct_->request_taken(payload, now);
+    return;
+  }
   tlm::tlm_phase phase = tlm::END_REQ;
   sc_core::sc_time delay = to_sc(now - kernel_now());
   socket->nb_transport_bw(payload, phase, delay);
@@ -92,6 +119,10 @@ void SplitPort::respond(Payload& payload, Time now) {
       caller->second->notify(to_sc(now - kernel_now()));
       return;
     }
+  }
+  if (direct_ != nullptr) {
+    direct_->response(payload, now);
+    return;
   }
   finished_.push_back(&payload);
   if (responding_ == nullptr) send_responses(now);

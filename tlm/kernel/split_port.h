@@ -14,18 +14,22 @@
 
 #include "base/agenda.h"
 #include "base/delegate.h"
+#include "kernel/short_cut.h"
 #include "kernel/transfer.h"
 
 namespace flashpath {
 
-class SplitPort {
+class SplitPort final : public Responder {
  public:
   using Arrived = Delegate<void(Payload&, Time)>;
-  using Loose = Delegate<void(Payload&, sc_core::sc_time&)>;
+  using Loose = Delegate<Time(Payload&, Time)>;
   /// `loose`: for routers; takes b_transport calls instead of blocking them, and so may be called from any process.
   /// `ahead`: a request whose delay is annotated into the future is handed over at once, with its own moment, instead of when that comes.
   /// For routers that only add to it, and callers that annotate the little they know.
   SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose = {}, bool ahead = false);
+  ~SplitPort();
+  SplitPort(const SplitPort&) = delete;
+  SplitPort& operator=(const SplitPort&) = delete;
 
   /// Takes the request off the caller's hands. Inside the arrived call it costs nothing extra.
   void accept(Payload& payload, Time now);
@@ -35,9 +39,13 @@ class SplitPort {
   /// which ends the transaction in that call (TLM_COMPLETED, delay annotated) and spends no event.
   bool inside(const Payload& payload) const { return inside_ == &payload; }
 
+  Reply request(Payload& payload, Time& at, Requester& from) override;
+  Time loose(Payload& payload, Time at) override;
+
   tlm_utils::simple_target_socket<SplitPort> socket;
 
  private:
+  Reply begin(Payload& payload, Time& at);
   void b_transport(Payload& payload, sc_core::sc_time& delay);
   tlm::tlm_sync_enum nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void arrived_later(Time now, std::uint64_t payload);
@@ -54,6 +62,7 @@ class SplitPort {
   std::map<Payload*, std::unique_ptr<sc_core::sc_event>> blocked_;  // callers inside b_transport
   std::map<Payload*, Time> blocked_done_;
   std::deque<Payload*> finished_;
+  Requester* direct_ = nullptr;    // the initiator, if it is a port of ours
   Payload* responding_ = nullptr;  // BEGIN_RESP sent, END_RESP not yet seen
 };
 

@@ -8,36 +8,56 @@ namespace flashpath {
 namespace {
 std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
+const void* interface_of(sc_core::sc_export<tlm::tlm_fw_transport_if<>>& socket) { return socket.operator->(); }
 }  // namespace
 
 TargetPort::TargetPort(const char* name, Agenda& agenda, Serve serve, bool ahead)
     : socket{name}, agenda_{agenda}, serve_{serve}, ahead_{ahead} {
   socket.register_b_transport(this, &TargetPort::b_transport);
   socket.register_nb_transport_fw(this, &TargetPort::nb_transport_fw);
+  Responder::offer(interface_of(socket), this);
 }
+
+TargetPort::~TargetPort() { Responder::offer(interface_of(socket), nullptr); }
 
 void TargetPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
   const Window window = serve_(payload, kernel_now() + from_sc(delay));
   delay = to_sc(window.done - kernel_now());
 }
 
+Responder::Reply TargetPort::request(Payload& payload, Time& at, Requester& from) {
+  direct_ = &from;
+  return begin(payload, at);
+}
+
+/// BEGIN_REQ. `at` becomes the moment of END_REQ, or of the response if all of it is known.
+Responder::Reply TargetPort::begin(Payload& payload, Time& at) {
+  if (at > agenda_.now() && !ahead_) {
+    agenda_.post<&TargetPort::arrived_later>(at, this, as_arg(payload));
+    return Reply::later;
+  }
+  const Window window = serve_(payload, at);
+  if (payload.is_write() && window.accepted <= at) {  // nobody waits for bytes: no event for an answer
+    at = window.done;
+    return Reply::completed;
+  }
+  agenda_.post<&TargetPort::respond>(window.done, this, as_arg(payload));
+  at = std::max(window.accepted, at);
+  return Reply::taken;
+}
+
 tlm::tlm_sync_enum TargetPort::nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
-  const Time at = kernel_now() + from_sc(delay);
+  Time at = kernel_now() + from_sc(delay);
   if (phase == tlm::BEGIN_REQ) {
     payload.acquire();
-    if (at > agenda_.now() && !ahead_) {
-      agenda_.post<&TargetPort::arrived_later>(at, this, as_arg(payload));
-      return tlm::TLM_ACCEPTED;
-    }
-    const Window window = serve_(payload, at);
-    if (payload.is_write() && window.accepted <= at) {  // all is known, and nobody waits for bytes: no event for an answer
-      delay = to_sc(window.done - kernel_now());
+    const Reply reply = begin(payload, at);
+    if (reply == Reply::later) return tlm::TLM_ACCEPTED;
+    delay = to_sc(at - kernel_now());
+    if (reply == Reply::completed) {
       payload.release();
       return tlm::TLM_COMPLETED;
     }
-    agenda_.post<&TargetPort::respond>(window.done, this, as_arg(payload));
     phase = tlm::END_REQ;
-    delay = to_sc(std::max(window.accepted, at) - kernel_now());
     return tlm::TLM_UPDATED;
   }
   if (phase == tlm::END_RESP) {
@@ -51,12 +71,20 @@ void TargetPort::arrived_later(Time now, std::uint64_t arg) {
   Payload& payload = as_payload(arg);
   const Window window = serve_(payload, now);
   agenda_.post<&TargetPort::respond>(window.done, this, arg);
+  if (direct_ != nullptr) {
+    direct_->request_taken(payload, std::max(window.accepted, now));
+    return;
+  }
   tlm::tlm_phase phase = tlm::END_REQ;
   sc_core::sc_time delay = to_sc(std::max(window.accepted, now) - kernel_now());
   socket->nb_transport_bw(payload, phase, delay);
 }
 
 void TargetPort::respond(Time now, std::uint64_t payload) {
+  if (direct_ != nullptr) {
+    direct_->response(as_payload(payload), now);
+    return;
+  }
   finished_.push_back(&as_payload(payload));
   if (responding_ == nullptr) send_responses(now);
 }

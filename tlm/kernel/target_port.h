@@ -10,17 +10,24 @@
 
 namespace flashpath {
 
-class TargetPort {
+class TargetPort final : public Responder {
  public:
   using Serve = Delegate<Window(Payload&, Time)>;
   /// `ahead`: a request whose delay is annotated into the future is served at once, with its own moment, instead of when that
   /// comes. For timelines whose callers all annotate the same delay (then call order is order of arrival), and that have
   /// no other idea of now.
   TargetPort(const char* name, Agenda& agenda, Serve serve, bool ahead = false);
+  ~TargetPort();
+  TargetPort(const TargetPort&) = delete;
+  TargetPort& operator=(const TargetPort&) = delete;
+
+  Reply request(Payload& payload, Time& at, Requester& from) override;
+  Time loose(Payload& payload, Time at) override { return serve_(payload, at).done; }
 
   tlm_utils::simple_target_socket<TargetPort> socket;
 
  private:
+  Reply begin(Payload& payload, Time& at);
   void b_transport(Payload& payload, sc_core::sc_time& delay);
   tlm::tlm_sync_enum nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void arrived_later(Time now, std::uint64_t payload);
@@ -32,6 +39,7 @@ class TargetPort {
   Serve serve_;
   bool ahead_;
   std::deque<Payload*> finished_;
+  Requester* direct_ = nullptr;  // the initiator, if it is a port of ours
   Payload* responding_ = nullptr;
 };
 

@@ -107,8 +107,12 @@ void ControllerModel::move(Chunk& chunk, bool to_host, Time now) {
 
 void ControllerModel::issue(DmaRequest& dma, Time now) {
   const std::size_t way = dma.write ? 1 : 0;
+  if (dma.write) settle_slots(now);
   if (dma_under_way_[way] < config_.dma_outstanding && dma_queue_[way].empty()) start(dma, now);
-  else dma_queue_[way].push(dma);
+  else {
+    dma_queue_[way].push(dma);
+    if (dma.write) wake_slots();
+  }
 }
 
 void ControllerModel::start(DmaRequest& dma, Time now) {
@@ -123,6 +127,7 @@ void ControllerModel::drain_dma(Time now, bool write) {
   const std::size_t way = write ? 1 : 0;
   if (draining_[way]) return;
   draining_[way] = true;
+  if (write) settle_slots(now);
   while (!dma_queue_[way].empty() && dma_under_way_[way] < config_.dma_outstanding) start(dma_queue_[way].pop(), now);
   draining_[way] = false;
 }
@@ -141,7 +146,7 @@ void ControllerModel::data_done(DmaRequest& dma, Time now) {
   Command& c = *chunk.command;
   const Time end = std::max(now, dma.stream.last);
   const bool write = dma.write;
-  if (dma.limited) --dma_under_way_[write ? 1 : 0];
+  const bool limited = dma.limited;
   if (!dma.ok) {
     chunk.failed = true;
     fail(c, Status::data_transfer_error);
@@ -160,7 +165,40 @@ void ControllerModel::data_done(DmaRequest& dma, Time now) {
   dma.limited = false;
   dmas_.give(dma);
   piece_done(chunk, now);
-  drain_dma(now, write);
+  if (limited) free_slot(now, write);
+}
+
+/// A DMA request is over at `now`, which for a write may be announced ahead: then its slot stays taken until that moment.
+void ControllerModel::free_slot(Time now, bool write) {
+  const std::size_t way = write ? 1 : 0;
+  if (now <= agenda_.now()) {
+    --dma_under_way_[way];
+    drain_dma(now, write);
+    return;
+  }
+  leaving_.push_back(now);
+  if (!dma_queue_[way].empty()) wake_slots();
+}
+
+/// Slots of writes whose announced end has come.
+void ControllerModel::settle_slots(Time now) {
+  while (!leaving_.empty() && leaving_.front() <= now) {
+    leaving_.pop_front();
+    --dma_under_way_[1];
+  }
+}
+
+/// Somebody waits for a slot: comes back when the next one is free.
+void ControllerModel::wake_slots() {
+  if (leaving_.empty() || slot_wake_ <= leaving_.front()) return;
+  slot_wake_ = leaving_.front();
+  agenda_.post<&ControllerModel::slots_free>(slot_wake_, this);
+}
+
+void ControllerModel::slots_free(Time now) {
+  slot_wake_ = never;
+  drain_dma(now, true);
+  if (!dma_queue_[1].empty()) wake_slots();
 }
 
 void ControllerModel::piece_done(Chunk& chunk, Time now) {

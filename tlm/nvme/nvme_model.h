@@ -23,6 +23,7 @@
 // management, CID conflicts; Abort answers "not aborted". DTYPE 1 and 2 pass DSPEC on as the write's stream.
 #pragma once
 #include <array>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -149,6 +150,11 @@ class ControllerModel {
   void issue(DmaRequest& dma, Time now);
   void start(DmaRequest& dma, Time now);
   void drain_dma(Time now, bool write);
+  void free_slot(Time now, bool write);
+  void settle_slots(Time now);
+  void wake_slots();
+  void slots_free(Time now);
+  void interrupt_later(Time now, std::uint64_t vector);
   void data_done(DmaRequest& dma, Time now);
   void fail(Command& command, Status status);
   void ended_by(Command& command, Journey& journey, Time end, Stage stage);
@@ -219,6 +225,8 @@ class ControllerModel {
   std::array<Fifo<DmaRequest>, 2> dma_queue_;
   std::array<std::uint32_t, 2> dma_under_way_{};
   std::array<bool, 2> draining_{};
+  std::deque<Time> leaving_;  // announced ends of data writes, in order
+  Time slot_wake_ = never;    // when slots_free() is posted for
   std::vector<std::unique_ptr<unsigned char[]>> buffers_;
   std::vector<unsigned char*> free_buffers_;
   Bytes waiting_for_prps_{};

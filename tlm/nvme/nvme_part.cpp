@@ -17,7 +17,11 @@ ModelController::ModelController(const sc_core::sc_module_name& name, Environmen
       drive_{drive},
       model_{environment.agenda, config, capacity, environment.data_mode, "FP" + std::to_string(drive), stats},
       bar_{"bar", environment.agenda, TargetPort::Serve::to<&ModelController::serve_register>(this)},
-      dma_{"dma", environment.agenda, InitiatorPort::Event::to<&ModelController::dma_responded>(this)},
+      dma_{"dma",
+           environment.agenda,
+           InitiatorPort::Event::to<&ModelController::dma_responded>(this),
+           {},
+           InitiatorPort::Ahead{.write_responses = true}},
       ftl_read_{"ftl_read", environment.agenda, InitiatorPort::Event::to<&ModelController::ftl_responded>(this)},
       ftl_write_{"ftl_write", environment.agenda, InitiatorPort::Event::to<&ModelController::ftl_responded>(this),
                  InitiatorPort::Event::to<&ModelController::ftl_write_accepted>(this)} {

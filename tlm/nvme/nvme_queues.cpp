@@ -304,7 +304,11 @@ void ControllerModel::cqe_done(DmaRequest& dma, Time now) {
   --sqs_[sq_id].inside;
   sq_deleted(sq_id, now);
   const CompletionQueue& cq = cqs_[cq_id];
-  if (cq.interrupts && outside.interrupt) outside.interrupt(cq.vector, now);
+  if (!cq.interrupts || !outside.interrupt) return;
+  if (now > agenda_.now()) agenda_.post<&ControllerModel::interrupt_later>(now, this, cq.vector);
+  else outside.interrupt(cq.vector, now);
 }
+
+void ControllerModel::interrupt_later(Time now, std::uint64_t vector) { outside.interrupt(static_cast<std::uint16_t>(vector), now); }
 
 }  // namespace flashpath::nvme

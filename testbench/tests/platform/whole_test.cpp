@@ -10,9 +10,9 @@ using firmware::JobSpec;
 using firmware::Rw;
 
 /// A little of everything: mixed block jobs, objects stored and loaded.
-std::uint64_t workload_digest(const std::string& preset, const Settings& settings) {
+std::uint64_t workload_digest(const std::string& preset, const Settings& settings, const Rig::Hook& hook = {}) {
   return in_child([&] {
-    Rig rig{preset, settings};
+    Rig rig{preset, settings, hook};
     JobSpec spec;
     spec.rw = Rw::randrw;
     spec.bs = 16_KiB;
@@ -32,6 +32,21 @@ TEST(PlatformRepeats, RunAheadChangesNothing) {
   const std::uint64_t none = workload_digest("bf4-icms", {"run_ahead=0ns"});
   EXPECT_EQ(none, workload_digest("bf4-icms", {"run_ahead=1ms"}));
   EXPECT_EQ(none, workload_digest("bf4-icms", {"run_ahead=137ns"}));
+}
+
+// With a checker on every socket all ports speak TLM; bound to each other they take the short cut (kernel/short_cut.h).
+TEST(PlatformRepeats, ShortCutsChangeNothing) {
+  const Rig::Hook directly = [](auto& from, auto& to, const std::string&) {
+    from.bind(to);
+    return true;
+  };
+  for (const char* preset : {"bf4-icms", "single-drive"}) {
+    const std::uint64_t spoken = workload_digest(preset, {});
+    EXPECT_EQ(spoken, workload_digest(preset, {}, directly)) << preset;
+    Responder::enabled = false;
+    EXPECT_EQ(spoken, workload_digest(preset, {}, directly)) << preset;
+    Responder::enabled = true;
+  }
 }
 
 TEST(PlatformRepeats, TwoProcessesAgree) {

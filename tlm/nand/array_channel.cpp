@@ -57,18 +57,18 @@ void ArrayModel::grant_one(ChannelId id, Time now, std::uint32_t& freed) {
     const DieId die{channel.commands.pop()};
     dies_[die].in_commands = false;
     const Choice choice = dies_[die].choice.what != Next::nothing ? dies_[die].choice : choose(dies_[die], now);
-    if (choice.what == Next::read) begin_read(die, choice, now);
-    else if (choice.what == Next::erase) begin_erase(die, now);
+    const bool begun = begin(die, choice, now);
     offer(die, now);
-    if (choice.what != Next::read && choice.what != Next::erase) return;
+    if (!begun) return;
     if (!channel.outs.empty()) ++channel.outs_passed;
     if (!channel.loads.empty()) ++channel.loads_passed;
     return;
   }
   if (!load_first && !channel.outs.empty()) {
     channel.outs_passed = 0;
-    if (!channel.loads.empty()) ++channel.loads_passed;
     const std::uint32_t entry = channel.outs.pop();
+    if (not_yet(entry, now)) return;
+    if (!channel.loads.empty()) ++channel.loads_passed;
     freed = start_out(entry, now) ? entries_[entry].die.value + 1U : 0U;
     return;
   }
@@ -87,6 +87,7 @@ void ArrayModel::grant_turn(ChannelId id, Time now, std::uint32_t& freed) {
   Channel& channel = channels_[id];
   if (!channel.outs.empty()) {
     const std::uint32_t entry = channel.outs.pop();
+    if (not_yet(entry, now)) return;
     freed = start_out(entry, now) ? entries_[entry].die.value + 1U : 0U;
     return;
   }
@@ -97,23 +98,32 @@ void ArrayModel::grant_turn(ChannelId id, Time now, std::uint32_t& freed) {
   const DieId die = geometry_.die_of(id, {target});
   dies_[die].in_commands = false;
   const Choice choice = dies_[die].choice.what != Next::nothing ? dies_[die].choice : choose(dies_[die], now);
-  if (choice.what == Next::read) begin_read(die, choice, now);
-  else if (choice.what == Next::erase) begin_erase(die, now);
-  else if (choice.what == Next::program) load(die, now);
+  if (choice.what == Next::program) load(die, now);
+  else begin(die, choice, now);
   offer(die, now);
+}
+
+/// Data that were ready have been handed over to the cache register since, and are not there yet: they queue again when they are.
+bool ArrayModel::not_yet(std::uint32_t entry, Time now) {
+  const Time ready = entries_[entry].out_ready;
+  if (ready <= now) return false;
+  agenda_.post<&ArrayModel::join_outs>(ready, this, entry, 0, Priority::decide);
+  return true;
+}
+
+/// Command cycles on the bus they go over.
+Window ArrayModel::bus_command(Channel& channel, Time now, Duration takes) {
+  if (config_.sca) return channel.command_bus.serve(now, takes);
+  channel.free_at = now + takes;
+  channel.busy += takes;
+  return {.accepted = now, .done = channel.free_at};
 }
 
 /// The command phase of a read or an erase; returns its end.
 Time ArrayModel::command(Channel& channel, Entry& entry, Time now, Duration takes) {
-  if (config_.sca) {
-    const Window window = channel.command_bus.serve(now, takes);
-    entry.begun = window.accepted;
-    entry.commanded = window.done;
-  } else {
-    entry.begun = now;
-    entry.commanded = channel.free_at = now + takes;
-    channel.busy += takes;
-  }
+  const Window window = bus_command(channel, now, takes);
+  entry.begun = window.accepted;
+  entry.commanded = window.done;
   entry.startable = dies_[entry.die].startable;
   if (entry.op->retries == 0) stats_.die_wait.add(entry.begun - entry.submitted);
   return entry.commanded;

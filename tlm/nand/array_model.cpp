@@ -17,6 +17,13 @@ Statistics::Statistics(stats::Group& group, const Geometry& geometry)
       plane_programs{group, "plane_programs", stats::Unit::count,
                      "programs of one plane: wordlines, or with program_unit = page their pages"},
       plane_erases{group, "plane_erases", stats::Unit::count, "blocks erased in one plane"},
+      sensed{stats::Counter{group, "sensed_lower", stats::Unit::count, "pages sensed, page type 0 (of one plane; each sense counts)"},
+             stats::Counter{group, "sensed_middle", stats::Unit::count, "pages sensed, page type 1"},
+             stats::Counter{group, "sensed_upper", stats::Unit::count, "pages sensed, page type 2"},
+             stats::Counter{group, "sensed_extra", stats::Unit::count, "pages sensed, page type 3"}},
+      sensed_snap{group, "sensed_snap", stats::Unit::count, "of these, in snap reads"},
+      pages_programmed{group, "pages_programmed", stats::Unit::count, "pages programmed (of one plane; each pass counts)"},
+      suspends{group, "suspends", stats::Unit::count, "programs and erases suspended for a read"},
       dies{group, "dies", geometry.dies(), "arrays sensing, programming or erasing in any plane"},
       channels{group, "channels", geometry.channels(), "data buses held"},
       read_latency{group, "read_latency", "submission of a read to its first decoded codeword"},
@@ -33,6 +40,7 @@ ArrayModel::ArrayModel(Agenda& agenda, const Config& config, stats::Group& group
       t_r_{config.t_r()},
       all_planes_{static_cast<PlaneMask>((1U << config.planes) - 1U)},
       merge_reads_{config.merge_planes && !config.independent_plane_reads},
+      work_yields_{config.cache_program || config.program_suspends != 0 || config.erase_suspends != 0},
       codewords_per_page_{static_cast<std::uint32_t>(config.page / config.codeword)},
       dies_{geometry_.dies()},
       channels_{config.channels} {
@@ -43,8 +51,14 @@ ArrayModel::ArrayModel(Agenda& agenda, const Config& config, stats::Group& group
   }
   for (std::uint32_t d = 0; d < geometry_.dies(); ++d) {
     const DieId die{static_cast<std::uint16_t>(d)};
+    dies_[die].id = die;
     dies_[die].channel = geometry_.channel_of(die);
   }
+  for (std::size_t type = 0; type < max_bits_per_cell; ++type) {
+    t_snap_[type] = Duration{
+        static_cast<std::int64_t>(ceil_div(static_cast<std::uint64_t>(t_r_[type].count()) * config.snap_percent, std::uint64_t{100}))};
+  }
+  if (config.cache_read) caches_.resize(geometry_.dies());
   for (std::uint64_t n = 0; n <= std::uint64_t{codewords_per_page_} * config.planes * config.bits_per_cell; ++n) {
     bus_.push_back(n * (config.codeword + config.parity) / config.bus_rate);
     decode_.push_back(n * config.codeword / config.ecc_rate);
@@ -65,6 +79,8 @@ std::uint32_t ArrayModel::take(Op& op, Time now) {
   e.die = op.die;
   e.mask = op.kind == OpKind::read && config_.independent_plane_reads ? planes_mask(op) : all_planes_;
   e.kind = op.kind;
+  e.pass = 0;
+  e.moved = false;
   op.retries = 0;
   op.refresh = false;
   links_[index] = {.next = no_entry, .mask = e.mask};
@@ -110,7 +126,7 @@ std::uint32_t ArrayModel::gather(EntryList& list, std::uint32_t head) {
   for (std::uint32_t at = list.head, next; at != no_entry && used != all_planes_; at = next) {
     const Op& op = *entries_[at].op;
     next = links_[at].next;
-    if ((planes_mask(op) & used) != 0 || (op.kind != OpKind::erase && op.page != first.page)) {
+    if ((planes_mask(op) & used) != 0 || (op.kind != OpKind::erase && op.page != first.page) || entries_[at].pass != entries_[head].pass) {
       before = at;
       continue;
     }
@@ -135,18 +151,25 @@ void ArrayModel::wait(std::uint32_t entry, Time now, bool first) {
   Die& die = dies_[op.die];
   const PlaneMask planes = entries_[entry].mask;
   if (first) die.choice = {};
-  if (op.kind != OpKind::read || die.choice.what != Next::read) die.choice = {};  // an older read goes before this one
+  if (op.kind != OpKind::read || die.choice.what != Next::read || config_.die_policy != DiePolicy::reads_first) {
+    die.choice = {};  // else an older read goes before this one
+  }
   switch (op.kind) {
     case OpKind::read:
       if (first) push_front(die.reads, entry);
       else push(die.reads, entry);
       die.wanted |= planes;
       for (unsigned p = 0, mask = planes; mask != 0; ++p, mask >>= 1U) die.reads_of[p] += mask & 1U;
+      if (config_.die_policy == DiePolicy::host_first && op.background) ++die.background_reads;
+      if (config_.cache_read) hand_over_late(op.die, planes, now);
       break;
     case OpKind::program: push(die.programs, entry); break;
     case OpKind::erase: push(die.erases, entry); break;
   }
-  if ((planes & ~unsigned{die.held} & ~unsigned{die.woken}) == 0) return;  // all busy, and somebody will look when they are not
+  if ((planes & ~unsigned{die.held} & ~unsigned{die.woken}) == 0) {  // all busy, and somebody will look when they are not
+    if (work_yields_) consider(op.die, now);
+    return;
+  }
   offer(op.die, now);
   if (die.waiting() != 0) watch(op.die, now);
   ask(die.channel, now);
@@ -202,18 +225,20 @@ void ArrayModel::check(Laws& laws, Time now) const {
 }
 
 void ArrayModel::explain(Stall& stall) const {
-  std::uint64_t reads = 0, programs = 0, erases = 0, loading = 0, outs = 0;
+  std::uint64_t reads = 0, programs = 0, erases = 0, loading = 0, suspended = 0, outs = 0;
   for (const Die& die : dies_) {
     reads += die.reads.size;
     programs += die.programs.size;
     erases += die.erases.size;
     loading += die.loading != no_entry ? 1U : 0U;
+    suspended += die.work.suspended ? 1U : 0U;
   }
   for (const Channel& channel : channels_) outs += channel.outs.size();
   stall.waits(reads, "reads", "their planes or the channel");
   stall.waits(programs, "programs", "their die to be idle, or the channel");
   stall.waits(erases, "erases", "their die to be idle, or the channel");
   stall.waits(loading, "programs", "the channel to take the rest of their data");
+  stall.waits(suspended, "suspended programs and erases", "the reads of their die to end");
   stall.waits(outs, "reads with data in the page buffer", "the channel");
 }
 

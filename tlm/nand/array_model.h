@@ -14,9 +14,9 @@
 // With SCA commands go over a bus of their own (first come, first served): they cost the same latency and no data bus.
 //
 // Die. Independent plane reads: reads of disjoint planes run side by side; otherwise one operation per die. A read holds its planes until
-// the last byte left the page buffer (no cache read). Programs and erases hold the whole die, from the first data-in or command on.
+// the last byte left the page buffer (unless cache_read). Programs and erases hold the whole die, from the first data-in or command on.
 // Waiting reads go before programs, programs before erases, each class in order; reads keep their order per plane. What was overtaken
-// `die_overtakes` times goes next: nothing else of the die begins before it. Nothing is suspended once begun.
+// `die_overtakes` times goes next: nothing else of the die begins before it. Nothing is interrupted once begun, unless suspends are on.
 // A die decides what to begin when the channel is granted to it, not when it asks: a late read still overtakes.
 //
 // Channel. Held for one command, one read's data-out, or one page of a program's data-in at a time. Commands first (they put arrays to
@@ -34,8 +34,10 @@
 // Reliability, if enabled (reliability.h): a read whose data does not decode goes back to its die, before other reads, as often as it must;
 // its answer is that of its last sense. Programs and erases may fail.
 //
-// Not modelled: cache read and program, suspend, status polling, encoder latency, power limits,
-// temperature, a bound of the decoder's input buffer, priority of `background` operations.
+// Options, all off by default: cache_read (array_cache.cpp), cache_program and program_passes (array_program.cpp), suspends
+// (array_suspend.cpp), snap reads, die_policy.
+//
+// Not modelled: status polling, encoder latency, power limits, temperature, a bound of the decoder's input buffer.
 #pragma once
 #include <array>
 #include <memory>
@@ -57,6 +59,9 @@ struct Statistics {
   Statistics(stats::Group& group, const Geometry& geometry);
   stats::Counter reads, programs, erases, background, failed, bytes_read, bytes_programmed, channel_bytes;
   stats::Counter plane_senses, plane_programs, plane_erases;  ///< what energy is counted by
+  // What the arrays did, in pages and blocks of one plane.
+  std::array<stats::Counter, max_bits_per_cell> sensed;  // by page type
+  stats::Counter sensed_snap, pages_programmed, suspends;
   stats::Busy dies, channels;
   stats::Histogram read_latency, die_wait;
 };
@@ -100,7 +105,12 @@ class ArrayModel {
 
   PlaneMask free_planes(const Die& die, Time now) const;
   Choice choose(const Die& die, Time now) const;
+  Choice choose_working(const Die& die, Time now) const;
+  Choice choose_by_kind(const Die& die, PlaneMask free) const;
+  Choice choose_fifo(const Die& die, PlaneMask free) const;
   Choice find_read(const Die& die, PlaneMask free) const;
+  Choice find_host_read(const Die& die, PlaneMask free) const;
+  bool idle(DieId die, Time now) const;
   void offer(DieId die, Time now);
   void watch(DieId die, Time now);
   void ask(ChannelId channel, Time now);
@@ -111,14 +121,35 @@ class ArrayModel {
   void wake_die(Time now, std::uint64_t die);
   void wake_channel(Time now, std::uint64_t channel, std::uint64_t die);
 
+  Window bus_command(Channel& channel, Time now, Duration takes);
   Time command(Channel& channel, Entry& entry, Time now, Duration takes);
+  bool not_yet(std::uint32_t entry, Time now);
+  bool begin(DieId die, const Choice& choice, Time now);
   void begin_read(DieId die, const Choice& choice, Time now);
+  bool snaps(std::uint32_t entry);
   void begin_erase(DieId die, Time now);
+  void start_array(DieId die, std::uint32_t entry, Time from, Duration takes);
+  Duration pass_time(std::uint32_t entry) const;
+  bool another_pass(std::uint32_t entry, Time now);
+  bool suspendable(const Die& die, Time now) const;
+  bool host_read_waits(const Die& die) const;
+  Duration t_suspend(const Work& work) const;
+  void begin_suspend(DieId die, Time now);
+  void begin_resume(DieId die, Time now);
+  void consider(DieId die, Time now);
+  void watch_work(DieId die, Time now);
+  void reconsider(Time now, std::uint64_t die, std::uint64_t number);
+  void keep_sensed(std::uint32_t entry, Time now);
+  void hand_over(std::uint32_t entry, Time at, bool asked);
+  void hand_over_late(DieId die, unsigned planes, Time now);
+  void sent(const Entry& entry, Time end);
+  void leave(std::uint32_t entry, Time now);
+  void handed_over(Time now, std::uint64_t entry, std::uint64_t asked);
   bool load(DieId die, Time now);
   Duration load_time(std::uint32_t first, std::uint32_t count) const;
   void run_done(Time now, std::uint64_t channel, std::uint64_t number);
   void cut_run(ChannelId channel, Time now);
-  void loaded(Die& die, Time end);
+  void loaded(Die& die, Time now, Time end);
   void follow(Entry& entry, const Entry& first);
   std::uint32_t begin_load(DieId die, Time now);
   bool start_out(std::uint32_t entry, Time now);
@@ -126,7 +157,7 @@ class ArrayModel {
   void join_outs(Time now, std::uint64_t entry);
   void read_done(Time now, std::uint64_t entry);
   void sense_again(Time now, std::uint64_t entry);
-  void array_done(Time now, std::uint64_t entry);
+  void array_done(Time now, std::uint64_t die, std::uint64_t number);
   void answer(std::uint32_t entry, Time now);
 
   /// Calls each(number, entry) for an entry and those that were merged with it.
@@ -147,18 +178,20 @@ class ArrayModel {
   Answered answered_;
   Flow flow_;
 
-  std::array<Duration, max_bits_per_cell> t_r_;
+  std::array<Duration, max_bits_per_cell> t_r_, t_snap_;
   std::array<Duration, max_planes + 1> t_cmd_read_{}, t_cmd_program_{}, t_cmd_erase_{};  // by planes
   std::vector<Duration> bus_;                                                            // by codewords: their time on the channel
   std::vector<Duration> decode_;                                                         // by codewords: their time in the decoder
   PlaneMask all_planes_;
   bool merge_reads_;
+  bool work_yields_;  ///< something can be begun while the array programs or erases: suspends, cache_program
   std::uint32_t codewords_per_page_;
 
   std::vector<Entry> entries_;
   std::vector<Link> links_;  // by entry
   std::uint32_t free_ = no_entry;
   IndexedVector<DieId, Die> dies_;
+  IndexedVector<DieId, ReadCache> caches_;  // with cache_read
   IndexedVector<ChannelId, Channel> channels_;
 };
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs and erases in ArrayModel: data-in, array time, end.
+#include <algorithm>
+
 #include "nand/array_model.h"
 
 namespace flashpath::nand {
@@ -38,7 +40,7 @@ bool ArrayModel::load(DieId id, Time now) {
     die.in_loads = true;
     return true;
   }
-  loaded(die, end);
+  loaded(die, now, end);
   return true;
 }
 
@@ -56,7 +58,7 @@ void ArrayModel::run_done(Time now, std::uint64_t channel, std::uint64_t number)
   Die& die = dies_[run.die];
   chain(die.loading, [&](std::uint32_t, Entry& e) { e.op->journey.mark(Stage::transfer, now); });
   die.loaded = die.to_load;
-  loaded(die, now);
+  loaded(die, now, now);
   grant(id, now);
 }
 
@@ -83,17 +85,33 @@ void ArrayModel::cut_run(ChannelId id, Time now) {
   agenda_.post<&ArrayModel::wake_channel>(end, this, id.value, 0, Priority::decide);
 }
 
-/// The wordline's data is in the page buffer at `end`: it is being programmed.
-void ArrayModel::loaded(Die& die, Time end) {
-  const Time programming = end + config_.t_wb;
-  const Time done = programming + config_.t_prog;
+/// The wordline's data is in the page buffer at `end`: it is being programmed, or waits for the array (cache_program).
+void ArrayModel::loaded(Die& die, Time now, Time end) {
   const std::uint32_t entry = die.loading;
   die.loading = no_entry;
+  if (die.work.entry != no_entry) {
+    die.work.cached = entry;
+    die.work.cached_at = end + config_.t_wb;
+    return;
+  }
   die.held = 0;
-  die.array.add(programming, done);
-  die.busy_until.fill(done);
+  start_array(die.id, entry, std::max(end + config_.t_wb, die.work.opens), pass_time(entry));
+  if (work_yields_) watch_work(die.id, now);
+}
+
+Duration ArrayModel::pass_time(std::uint32_t entry) const {
+  return config_.program_passes == 2 && entries_[entry].pass == 0 ? config_.t_prog_first : config_.t_prog;
+}
+
+/// The die's array programs or erases from `from` on.
+void ArrayModel::start_array(DieId id, std::uint32_t entry, Time from, Duration takes) {
+  Die& die = dies_[id];
+  Work& work = die.work;
+  work = {.entry = entry, .number = work.number + 1, .from = from, .until = from + takes};
+  die.array.add(from, work.until);
+  die.busy_until.fill(work.until);
   die.woken = all_planes_;
-  agenda_.post<&ArrayModel::array_done>(done, this, entry);
+  agenda_.post<&ArrayModel::array_done>(work.until, this, id.value, work.number);
 }
 
 /// Takes the oldest program, and what goes with it; returns the planes they name.
@@ -106,43 +124,79 @@ std::uint32_t ArrayModel::begin_load(DieId id, Time now) {
   die.loading = entry;
   die.loaded = 0;
   die.to_load = planes * geometry_.program_pages();
-  die.busy_until.fill(never);
-  die.held = all_planes_;
   die.choice = {};
+  if (die.work.entry == no_entry) {  // else the array programs until a known end (cache_program)
+    die.work.opens = now;
+    die.busy_until.fill(never);
+    die.held = all_planes_;
+  }
   chain(entry, [&](std::uint32_t, Entry& e) {
     e.begun = now;
     e.op->journey.mark(Stage::die_wait, die.startable);
-    stats_.die_wait.add(now - e.submitted);
+    if (e.pass == 0) stats_.die_wait.add(now - e.submitted);
     if (die.erases.size != 0) ++die.erase_passed;
   });
   return planes;
 }
 
 /// A program or an erase ends. The die is free from now on; who waits for it is decided after all arrivals of this moment.
-void ArrayModel::array_done(Time now, std::uint64_t first) {
-  const DieId id = entries_[first].die;
-  chain(static_cast<std::uint32_t>(first), [&](std::uint32_t, Entry& e) {
-    Op& op = *e.op;
-    if (e.kind == OpKind::program) {
-      op.status = reliability_ ? reliability_->program(op, now) : OpStatus::ok;
-      if (op.status == OpStatus::ok) op.status = cells_.program(op);
-    } else {
-      op.status = reliability_ ? reliability_->erase(op) : OpStatus::ok;
-      if (op.status == OpStatus::ok) op.status = cells_.erase(op);
-      op.journey.mark(Stage::die_wait, e.startable);
-      op.journey.mark(Stage::channel_wait, e.begun);
-      op.journey.mark(Stage::transfer, e.commanded);
-    }
-    op.journey.mark(Stage::program, now);
-    op.stream = {.first = now, .last = now};
-  });
+void ArrayModel::array_done(Time now, std::uint64_t die_value, std::uint64_t number) {
+  const DieId id{static_cast<std::uint16_t>(die_value)};
   Die& die = dies_[id];
-  die.woken = 0;
-  if (die.waiting() != 0) {
-    die.woken = all_planes_;
-    agenda_.post<&ArrayModel::wake_die>(now, this, id.value, 0, Priority::decide);
+  if (die.work.number != number) return;  // it was suspended
+  const std::uint32_t first = die.work.entry;
+  die.work.entry = no_entry;
+  const bool ends = !another_pass(first, now);
+  if (ends) {
+    chain(first, [&](std::uint32_t, Entry& e) {
+      Op& op = *e.op;
+      if (e.kind == OpKind::program) {
+        op.status = reliability_ ? reliability_->program(op, now) : OpStatus::ok;
+        if (op.status == OpStatus::ok) op.status = cells_.program(op);
+        stats_.pages_programmed += std::uint64_t{op.planes} * geometry_.program_pages();
+      } else {
+        op.status = reliability_ ? reliability_->erase(op) : OpStatus::ok;
+        if (op.status == OpStatus::ok) op.status = cells_.erase(op);
+        op.journey.mark(Stage::die_wait, e.startable);
+        op.journey.mark(Stage::channel_wait, e.begun);
+        op.journey.mark(Stage::transfer, e.commanded);
+      }
+      op.journey.mark(Stage::program, now);
+      op.stream = {.first = now, .last = now};
+    });
   }
-  chain(static_cast<std::uint32_t>(first), [&](std::uint32_t entry, Entry&) { answer(entry, now); });
+  if (die.work.cached != no_entry) {
+    start_array(id, die.work.cached, std::max(die.work.cached_at, now + config_.t_cbsy), pass_time(die.work.cached));
+    watch_work(id, now);
+  } else if (die.loading != no_entry) {
+    die.work.opens = now + config_.t_cbsy;
+    die.busy_until.fill(never);
+    die.held = all_planes_;
+    die.woken = 0;
+  } else {
+    die.woken = 0;
+    if (die.waiting() != 0) {
+      die.woken = all_planes_;
+      agenda_.post<&ArrayModel::wake_die>(now, this, id.value, 0, Priority::decide);
+    }
+  }
+  if (ends) chain(first, [&](std::uint32_t entry, Entry&) { answer(entry, now); });
+}
+
+/// The first pass of two has ended: the second is the die's next program, its data going in again. Reads may come between.
+bool ArrayModel::another_pass(std::uint32_t first, Time now) {
+  if (config_.program_passes == 1 || entries_[first].kind != OpKind::program || entries_[first].pass != 0) return false;
+  std::array<std::uint32_t, max_planes> merged{};
+  std::size_t count = 0;
+  chain(first, [&](std::uint32_t entry, Entry& e) {
+    e.pass = 1;
+    e.op->journey.mark(Stage::program, now);
+    stats_.pages_programmed += std::uint64_t{e.op->planes} * geometry_.program_pages();
+    merged[count++] = entry;
+  });
+  EntryList& programs = dies_[entries_[first].die].programs;
+  while (count != 0) push_front(programs, merged[--count]);
+  return true;
 }
 
 void ArrayModel::begin_erase(DieId id, Time now) {
@@ -158,11 +212,8 @@ void ArrayModel::begin_erase(DieId id, Time now) {
     if (&erase != &e) follow(erase, e);
     if (die.programs.size != 0) ++die.program_passed;
   });
-  const Time end = erasing + config_.t_bers;
-  die.array.add(erasing, end);
-  die.busy_until.fill(end);
-  die.woken = all_planes_;
-  agenda_.post<&ArrayModel::array_done>(end, this, entry);
+  start_array(id, entry, erasing, config_.t_bers);
+  if (work_yields_) watch_work(id, now);
 }
 
 }  // namespace flashpath::nand

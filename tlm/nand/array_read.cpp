@@ -19,11 +19,23 @@ void ArrayModel::begin_read(DieId id, const Choice& choice, Time now) {
     }
     if (die.programs.size != 0) ++die.program_passed;
     if (die.erases.size != 0) ++die.erase_passed;
+    if (die.work.suspended) ++die.work.passed;
+    if (die.background_reads == 0) return;
+    if (read.op->background) {
+      --die.background_reads;
+      die.background_passed = 0;
+    } else {
+      ++die.background_passed;
+    }
   });
   die.held |= e.mask;
   die.choice = {};
   const Time sensing = command(channels_[die.channel], e, now, t_cmd_read_[planes]) + config_.t_wb;
-  const Time sensed = sensing + t_r_[geometry_.type_of(e.op->page)];
+  const std::uint32_t type = geometry_.type_of(e.op->page);
+  const bool snap = config_.snap_read.count != 0 && snaps(choice.entry);
+  const Time sensed = sensing + (snap ? t_snap_ : t_r_)[type];
+  stats_.sensed[type] += planes;
+  if (snap) stats_.sensed_snap += planes;
   die.array.add(sensing, sensed);
   e.sensed = sensed + config_.t_rr;
   if (links_[choice.entry].next != no_entry) {  // each leaves by itself: the planes that it named, the first one's also those nobody did
@@ -37,17 +49,34 @@ void ArrayModel::begin_read(DieId id, const Choice& choice, Time now) {
   agenda_.post<&ArrayModel::sense_done>(e.sensed, this, choice.entry, 0, Priority::release);
 }
 
+/// All that begin together read no more than an aligned piece of a page each.
+bool ArrayModel::snaps(std::uint32_t entry) {
+  bool all = true;
+  chain(entry, [&](std::uint32_t, Entry& e) {
+    const std::uint64_t piece = config_.snap_read.count;
+    all = all && e.op->planes == 1 && e.op->offset.count / piece == (e.op->offset.count + e.op->size.count - 1) / piece;
+  });
+  return all;
+}
+
 void ArrayModel::sense_done(Time now, std::uint64_t first) {
   chain(static_cast<std::uint32_t>(first), [&](std::uint32_t entry, Entry& e) {
     cells_.read(*e.op);
-    e.out_ready = now;
-    if (config_.sca && config_.t_cmd_out > Duration{}) {
-      e.out_ready = channels_[dies_[e.die].channel].command_bus.serve(now, config_.t_cmd_out).done;
-      agenda_.post<&ArrayModel::join_outs>(e.out_ready, this, entry, 0, Priority::release);
-    } else {
-      join_outs(now, entry);
-    }
+    if (config_.cache_read) keep_sensed(entry, now);
+    else leave(entry, now);
   });
+}
+
+/// The data may be sent from now on; with SCA once their command has been given.
+void ArrayModel::leave(std::uint32_t entry, Time now) {
+  Entry& e = entries_[entry];
+  e.out_ready = now;
+  if (config_.sca && config_.t_cmd_out > Duration{}) {
+    e.out_ready = channels_[dies_[e.die].channel].command_bus.serve(now, config_.t_cmd_out).done;
+    agenda_.post<&ArrayModel::join_outs>(e.out_ready, this, entry, 0, Priority::release);
+  } else {
+    join_outs(now, entry);
+  }
 }
 
 void ArrayModel::join_outs(Time now, std::uint64_t entry) {
@@ -103,11 +132,14 @@ bool ArrayModel::start_out(std::uint32_t entry, Time now) {
     agenda_.post<&ArrayModel::read_done>(op.stream.first, this, entry);
   }
 
+  const bool wanted = die.waiting() != 0 || die.work.suspended;
+  if (config_.cache_read) sent(e, end);
+  if (e.moved) return wanted;  // the planes are free already
   for (unsigned p = 0, mask = e.mask; mask != 0; ++p, mask >>= 1U) {
     if ((mask & 1U) != 0) die.busy_until[p] = end;
   }
   die.held &= static_cast<PlaneMask>(~e.mask);
-  if (die.waiting() == 0) return false;
+  if (!wanted) return false;
   die.woken |= e.mask;
   return true;
 }
@@ -119,6 +151,7 @@ void ArrayModel::sense_again(Time now, std::uint64_t entry) {
   const auto index = static_cast<std::uint32_t>(entry);
   Entry& e = entries_[index];
   ++e.op->retries;
+  e.moved = false;
   e.mask = static_cast<PlaneMask>(links_[index].mask);  // all that it needs, also if it was merged with others
   wait(index, now, true);
 }

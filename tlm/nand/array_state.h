@@ -58,6 +58,8 @@ struct alignas(64) Entry {
   PlaneMask mask;  ///< planes it holds
   OpKind kind;
   std::uint8_t rung;  ///< with reliability: how far error correction must go (ladder.h)
+  std::uint8_t pass;  ///< of a program of two: 0 first, 1 second
+  bool moved;         ///< cache read: its data are in the cache register, or on the way there
 };
 static_assert(sizeof(Entry) == 64);
 
@@ -70,7 +72,7 @@ struct Link {
 };
 
 /// What a die would begin next.
-enum class Next : std::uint8_t { nothing, read, program, erase };
+enum class Next : std::uint8_t { nothing, read, program, erase, suspend, resume };
 struct Choice {
   Next what = Next::nothing;
   std::uint32_t entry = no_entry, before = no_entry;
@@ -95,6 +97,11 @@ class Covered {
     }
     end_ = to;
   }
+  /// The last interval ends at `at` already.
+  void cut(Time at) {
+    total_ -= end_ - at;
+    end_ = at;
+  }
   /// How much of the union lies before `now`.
   Duration until(Time now) const {
     if (now >= end_) return total_;
@@ -107,23 +114,54 @@ class Covered {
   Duration total_{};
 };
 
-struct Die {
-  std::array<Time, max_planes> busy_until{};         ///< `never` while its end is not known yet
-  EntryList reads, programs, erases;                 ///< waiting
-  std::array<std::uint32_t, max_planes> reads_of{};  ///< waiting reads by plane they touch
-  std::uint32_t program_passed = 0;                  ///< operations begun while the oldest program waited
+/// The program or erase a die's array works on, or is suspended in.
+struct Work {
+  std::uint32_t entry = no_entry;
+  std::uint32_t number = 0;    ///< of stretches of array time: the end of one that was cut is no longer looked at
+  std::uint32_t suspends = 0;  ///< of this operation
+  std::uint32_t passed = 0;    ///< reads begun while it was suspended
+  bool suspended = false;
+  std::uint32_t cached = no_entry;  ///< a program whose data are in, and wait for the array (cache_program)
+  Time cached_at{};                 ///< ... and could begin from
+  Time from{}, until{};             ///< array time
+  Duration left{};                  ///< of it, once suspended
+  Time opens{};                     ///< the next program's array time cannot begin before (cache_program)
+  Time posted = never;              ///< an action looks at this die then
+};
+
+/// The cache registers of a die's planes (cache_read).
+struct ReadCache {
+  ReadCache() {
+    buffered.fill(no_entry);
+    waiting.fill(no_entry);
+  }
+  std::array<Time, max_planes> until{};              ///< register free from; `never` while not known
+  std::array<std::uint32_t, max_planes> buffered{};  ///< read that may send from the page buffer: nobody waited for the plane
+  std::array<std::uint32_t, max_planes> waiting{};   ///< read that is sensed, and waits for the register
+  Time watched{};
+};
+
+struct alignas(64) Die {
+  EntryList reads, programs, erases;  ///< waiting
+  std::uint32_t program_passed = 0;   ///< operations begun while the oldest program waited
   std::uint32_t erase_passed = 0;
-  std::uint32_t loading = no_entry;  ///< the program whose data goes in
-  std::uint32_t loaded = 0;          ///< its pages so far
-  std::uint32_t to_load = 0;         ///< its pages, with those of programs merged with it
-  PlaneMask wanted = 0;              ///< planes that waiting reads touch
-  PlaneMask held = 0;                ///< planes of reads whose data-out has not begun, or of a program's data-in
-  PlaneMask woken = 0;               ///< planes whose end will be looked at: an action is posted
-  Choice choice;                     ///< as of the last offer; `nothing` once that may have changed
-  bool in_commands = false;          ///< this die waits for the channel to give a read or erase command (data_first: any)
-  bool in_loads = false;             ///< ... or program data
+  std::uint32_t background_reads = 0;   ///< waiting (host_first)
+  std::uint32_t background_passed = 0;  ///< host reads begun while they waited
+  std::uint32_t loading = no_entry;     ///< the program whose data goes in
+  std::uint32_t loaded = 0;             ///< its pages so far
+  std::uint32_t to_load = 0;            ///< its pages, with those of programs merged with it
+  PlaneMask wanted = 0;                 ///< planes that waiting reads touch
+  PlaneMask held = 0;                   ///< planes of reads whose data-out has not begun, or of a program's data-in
+  PlaneMask woken = 0;                  ///< planes whose end will be looked at: an action is posted
+  Choice choice;                        ///< as of the last offer; `nothing` once that may have changed
+  bool in_commands = false;             ///< this die waits for the channel to give a read or erase command (data_first: any)
+  bool in_loads = false;                ///< ... or program data
+  DieId id{};
   ChannelId channel{};
   Time startable{};
+  Work work;                                         // its first bytes are read with those before
+  std::array<Time, max_planes> busy_until{};         ///< `never` while its end is not known yet
+  std::array<std::uint32_t, max_planes> reads_of{};  ///< waiting reads by plane they touch
   Covered array;
 
   std::uint32_t waiting() const { return reads.size + programs.size + erases.size; }

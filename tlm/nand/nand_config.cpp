@@ -15,4 +15,17 @@ std::span<const ChannelPolicy> all_of(const ChannelPolicy*) {
   return all;
 }
 
+std::string_view name_of(DiePolicy policy) {
+  switch (policy) {
+    case DiePolicy::reads_first: return "reads_first";
+    case DiePolicy::host_first: return "host_first";
+    case DiePolicy::fifo: break;
+  }
+  return "fifo";
+}
+std::span<const DiePolicy> all_of(const DiePolicy*) {
+  static constexpr std::array all{DiePolicy::reads_first, DiePolicy::host_first, DiePolicy::fifo};
+  return all;
+}
+
 }  // namespace flashpath::nand

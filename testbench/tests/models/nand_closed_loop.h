@@ -46,6 +46,7 @@ class ClosedLoop {
     op.size = size_;
     op.page = {static_cast<std::uint32_t>(random_.below(g.pages()))};
     op.journey = Journey{now};
+    op.background = dice % 3 == 0;
     if (dice < programs_) {
       op.planes = static_cast<std::uint8_t>(1 + random_.below(g.planes() - op.plane));
       if (dice % 4 == 0) op.kind = OpKind::erase;

@@ -18,7 +18,10 @@ void add_platform_options(CLI::App& app, PlatformOptions& options, const std::st
   app.add_option("-p,--platform", options.platform, "preset (" + names + ") or the path of a .toml file")
       ->capture_default_str()
       ->type_name("NAME|FILE");
-  app.add_option("-c,--config", options.files, "further .toml files, later ones win")->type_name("FILE");
+  std::string fragments;
+  for (const auto& name : platform::fragments()) fragments += (fragments.empty() ? "" : ", ") + name;
+  app.add_option("-c,--config", options.files, "further .toml files, or dies to put in: " + fragments + "; later ones win")
+      ->type_name("NAME|FILE");
   app.add_option("-s,--set", options.assignments, "one parameter, e.g. --set nand.channels=32; repeatable, wins over files")
       ->type_name("KEY=VALUE");
 }

@@ -16,12 +16,14 @@ std::string known_presets() {
   return list;
 }
 
-std::optional<std::string_view> embedded(std::string_view name) {
-  for (const auto& preset : embedded_presets) {
-    if (preset.name == name) return preset.text;
+template <std::size_t N>
+std::optional<std::string_view> find(const std::array<EmbeddedPreset, N>& all, std::string_view name) {
+  for (const auto& one : all) {
+    if (one.name == name) return one.text;
   }
   return std::nullopt;
 }
+std::optional<std::string_view> embedded(std::string_view name) { return find(embedded_presets, name); }
 
 /// Reads one text and, before it, the chain of presets it is based on.
 void read_chain(Settings& settings, std::string_view text, const std::string& file, UserErrors& errors, int depth) {
@@ -103,6 +105,12 @@ std::vector<std::string> presets() {
   return names;
 }
 
+std::vector<std::string> fragments() {
+  std::vector<std::string> names;
+  for (const auto& fragment : embedded_fragments) names.emplace_back(fragment.name);
+  return names;
+}
+
 Resolved load(const std::string& preset, const std::vector<std::string>& files, const std::vector<std::string>& assignments) {
   UserErrors errors;
   Settings settings;
@@ -124,8 +132,17 @@ Resolved load(const std::string& preset, const std::vector<std::string>& files, 
   }
   for (const auto& file : files) {
     std::string text;
-    if (read_file(file, text)) read_chain(settings, text, file, errors, 0);
-    else errors.add(file + ": cannot be read");
+    if (const auto fragment = find(embedded_fragments, file)) {
+      read_chain(settings, *fragment, file + ".toml", errors, 0);
+    } else if (read_file(file, text)) {
+      read_chain(settings, text, file, errors, 0);
+    } else if (file.find_first_of("./") != std::string::npos) {
+      errors.add(file + ": cannot be read");
+    } else {
+      std::string list;
+      for (const auto& name : fragments()) list += (list.empty() ? "" : ", ") + name;
+      errors.add(file + ": cannot be read, and no fragment has this name; this build has: " + list);
+    }
   }
   for (const auto& assignment : assignments) settings.set(assignment, errors);
 

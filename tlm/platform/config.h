@@ -84,8 +84,12 @@ ftl::Geometry geometry_of(const nand::Config& config);
 /// Names of the presets this build carries.
 std::vector<std::string> presets();
 
+/// Names of the fragments this build carries: a die, say, to be put into any platform.
+std::vector<std::string> fragments();
+
 /// Reads preset, files and assignments. Throws UserErrors with everything that is wrong.
 /// `preset` is empty (the schema's defaults alone), a preset's name, or the path of a TOML file (whose `base` names the preset it starts from).
+/// `files` are paths of TOML files, or names of fragments.
 Resolved load(const std::string& preset, const std::vector<std::string>& files, const std::vector<std::string>& assignments);
 
 }  // namespace flashpath::platform

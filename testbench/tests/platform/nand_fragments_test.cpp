@@ -50,7 +50,7 @@ TEST(PlatformFragments, ADieThatHoldsLessAsksForTheDrivesCapacity) {
     } catch (const UserErrors& errors) {
       EXPECT_NE(die.capacity, nullptr) << die.name;
       ASSERT_EQ(errors.list.size(), 1U);
-      EXPECT_NE(errors.list[0].find("ftl.capacity = 6400GB"), std::string::npos) << errors.list[0];
+      EXPECT_NE(errors.list[0].find("ftl.capacity = 6.4TB: needs"), std::string::npos) << errors.list[0];
     }
   }
 }

@@ -7,6 +7,27 @@ namespace flashpath::firmware {
 
 Extents::Extents(const std::vector<std::uint64_t>& slabs) : drives_(slabs.size()) {
   for (std::size_t d = 0; d < slabs.size(); ++d) drives_[d].slabs = std::min<std::uint64_t>(slabs[d], none);
+  Round& round = rounds_.emplace_back();
+  for (std::uint32_t d = 0; d < slabs.size(); ++d) {
+    round.drives.push_back(d);
+    round.place.push_back(d);
+  }
+}
+
+void Extents::lose(std::uint32_t drive) {
+  if (lost(drive)) return;
+  Round round = rounds_.back();
+  std::erase(round.drives, drive);
+  round.place[drive] = none;
+  for (std::uint32_t i = 0; i < round.drives.size(); ++i) round.place[round.drives[i]] = i;
+  rounds_.push_back(std::move(round));
+}
+
+bool Extents::uses(std::uint32_t drive, std::uint32_t start, std::uint64_t n, std::uint8_t epoch) const {
+  const Round& round = rounds_[epoch];
+  if (round.place[drive] == none) return false;
+  const std::uint64_t d = round.drives.size();
+  return (round.place[drive] + d - round.place[start]) % d < n;
 }
 
 bool Extents::fits(std::uint32_t start, std::uint64_t n) const {
@@ -17,7 +38,7 @@ bool Extents::fits(std::uint32_t start, std::uint64_t n) const {
 
 std::uint32_t Extents::take(std::uint32_t start, std::uint64_t n) {
   std::uint32_t first = none, before = none, before_drive = 0;
-  for (std::uint32_t d = start; n-- > 0; d = d + 1 == drives() ? 0 : d + 1) {
+  for (std::uint32_t d = start; n-- > 0; d = after(d, epoch())) {
     Drive& drive = drives_[d];
     std::uint32_t slab = drive.free;
     if (slab != none) {
@@ -36,8 +57,8 @@ std::uint32_t Extents::take(std::uint32_t start, std::uint64_t n) {
   return first;
 }
 
-void Extents::give(std::uint32_t start, std::uint32_t first, std::uint64_t n) {
-  for (std::uint32_t d = start; n-- > 0; d = d + 1 == drives() ? 0 : d + 1) {
+void Extents::give(std::uint32_t start, std::uint32_t first, std::uint64_t n, std::uint8_t epoch) {
+  for (std::uint32_t d = start; n-- > 0; d = after(d, epoch)) {
     Drive& drive = drives_[d];
     const std::uint32_t next = drive.link[first];
     drive.link[first] = drive.free;

@@ -21,6 +21,7 @@ struct Config {
   std::uint32_t poll_batch = 64;
   Duration ready_poll = 10us;
   Duration command_timeout = 30s;
+  Duration drive_loss_time = 100ms;
   // staging
   Bytes frame = 1_MiB;
   std::uint32_t frames = 4096;
@@ -69,6 +70,9 @@ struct Config {
               "SPDK polls without pause, Linux every 1 to 2 ms", Range{1us, 100ms}},
         Field{"command_timeout", &C::command_timeout, "a command that takes longer is counted as late", Known::spec,
               "Linux nvme_core.io_timeout: 30 s", Range{1us, Duration{3'600s}}},
+        Field{"drive_loss_time", &C::drive_loss_time,
+              "from a drive's death to the end of its commands: link down is seen, queues are torn down", Known::assumed,
+              "PCIe surprise-down handling; without it Linux waits nvme_core.io_timeout, 30 s", Range{1us, Duration{3'600s}}},
         Field{"frame", &C::frame, "staging frame and extent", Known::assumed, "the largest command", Range{4_KiB, 64_MiB}},
         Field{"frames", &C::frames, "staging frames", Known::assumed, "4 GiB of 128: 100 GB/s x 1 ms needs 0.1 GB, the rest is for bursts",
               Range{1U, 1U << 20U}},

@@ -52,6 +52,12 @@ void Firmware::wait_for_rings(Time now) {
   announce_(now);
 }
 
+void Firmware::drive_lost(Time now, std::uint64_t drive) {
+  const auto d = static_cast<std::uint32_t>(drive);
+  driver_.lose(d, now);
+  service_.drive_lost(d);
+}
+
 void Firmware::command_done(std::uint32_t drive, std::uint16_t qid, std::uint16_t cid, const Journey& journey) {
   if (qid < queues_ && cid < entries_) journeys_[(std::size_t{drive} * queues_ + qid) * entries_ + cid] = journey;
 }

@@ -33,6 +33,9 @@ class Firmware final : public Part {
   /// Why booting failed; empty if it did not.
   const UserErrors& failures() const { return failures_; }
 
+  /// The drive has died at `now`; the driver finds out drive_loss_time later.
+  void drive_died(std::uint32_t drive, Time now) { agenda_.post<&Firmware::drive_lost>(now + config_.drive_loss_time, this, drive); }
+
   /// A finished NVMe command's journey inside its drive (nvme::Controller::on_command_done).
   void command_done(std::uint32_t drive, std::uint16_t qid, std::uint16_t cid, const Journey& journey);
 
@@ -41,6 +44,7 @@ class Firmware final : public Part {
 
  private:
   void drives_ready(cores::CoreContext& ctx);
+  void drive_lost(Time now, std::uint64_t drive);
   void write_key(cores::CoreContext& ctx);
   void wait_for_rings(Time now);
   const Journey* drive_journey(std::uint32_t drive, std::uint16_t qid, std::uint16_t cid);

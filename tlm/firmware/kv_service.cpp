@@ -27,6 +27,7 @@ KvService::KvService(const Config& config, cores::Model& cores, Driver& driver, 
       refused_{group, "refused", Unit::count, "stores refused: exists, no space, bad size"},
       failed_{group, "failed", Unit::count, "requests answered with a device or network error"},
       evicted_{group, "evicted", Unit::count, "objects evicted"},
+      lost_{group, "lost", Unit::count, "objects lost with a drive"},
       bytes_out_{group, "bytes_out", Unit::byte, "object bytes retrieved"},
       bytes_in_{group, "bytes_in", Unit::byte, "object bytes stored"},
       work_requests_{group, "work_requests", Unit::count, "work requests posted to the NIC"},
@@ -207,6 +208,7 @@ void KvService::retrieve(CoreContext& ctx, std::uint32_t r, ObjectId object) {
   request.object = object;
   request.extents = store_->extents_of(object);
   request.drive = store_->drive_of(object);
+  request.epoch = store_->epoch_of(object);
   request.slab = store_->first_slab(object);
   advance(ctx, r);
 }
@@ -226,6 +228,7 @@ void KvService::store_object(CoreContext& ctx, std::uint32_t r) {
   request.size = request.capsule.size;
   request.extents = store_->extents_of(request.object);
   request.drive = store_->drive_of(request.object);
+  request.epoch = store_->epoch_of(request.object);
   request.slab = store_->first_slab(request.object);
   advance(ctx, r);
 }
@@ -239,6 +242,8 @@ void KvService::respond(CoreContext& ctx, std::uint32_t r) {
   Request& request = *requests_[r];
   request.answered = true;
   const bool storing = request.capsule.opcode == fabric::Opcode::store;
+  if (storing && request.object != KvStore::none && request.status == KvStatus::ok && !store_->intact(request.object))
+    request.status = KvStatus::unrecovered_error;  // written, and lost before the rest was
   if (request.object != KvStore::none && request.status == KvStatus::ok) {
     if (storing) {
       store_->commit(request.object);
@@ -288,6 +293,12 @@ void KvService::retire(CoreContext& ctx, std::uint32_t r) {
   free_requests_.push_back(r);
 }
 
+void KvService::drive_lost(std::uint32_t drive) {
+  if (!store_) return;
+  store_->lose(drive);
+  lost_.value = store_->lost();
+}
+
 bool KvService::freed(ObjectId object) {
   to_tell_.push_back(object);
   return true;
@@ -315,7 +326,7 @@ void KvService::tell_drives(CoreContext& ctx) {
                            .done = Done::to<&KvService::deallocated>(this),
                            .tag = index});
       slab = store_->extents().next(drive, slab);
-      drive = drive + 1 == driver_.drives() ? 0 : drive + 1;
+      drive = store_->extents().after(drive, store_->epoch_of(object));
     }
   }
 }

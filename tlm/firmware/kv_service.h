@@ -58,6 +58,9 @@ class KvService {
   bool serving() const { return serving_cores_ != 0 && announced_ == serving_cores_; }
   void drive_journey(DriveJourney source) { drive_journey_ = source; }
 
+  /// The driver has given this drive up.
+  void drive_lost(std::uint32_t drive);
+
   Staging& staging() { return staging_; }
   KvStore* store() { return store_ ? &*store_ : nullptr; }
   std::uint64_t in_flight() const { return flow_.inside(); }
@@ -78,6 +81,7 @@ class KvService {
     std::uint64_t size = 0, extents = 0;
     std::uint64_t planned = 0, moved = 0;  // extents given to windows; extents whose data has moved on
     std::uint32_t drive = 0, slab = 0;     // of extent `planned`
+    std::uint8_t epoch = 0;                // of the extents
     std::uint32_t windows = 0;             // in flight
     Time begun{};
     Journey own;  // where the NIC keeps none
@@ -160,6 +164,7 @@ class KvService {
   stats::Counter refused_;
   stats::Counter failed_;
   stats::Counter evicted_;
+  stats::Counter lost_;
   stats::Counter bytes_out_;
   stats::Counter bytes_in_;
   stats::Counter work_requests_;

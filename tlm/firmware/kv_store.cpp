@@ -97,7 +97,7 @@ void KvStore::unpin(ObjectId id) {
 void KvStore::release(ObjectId id) {
   Object& o = objects_[id];
   const std::uint64_t n = extents_of(id);
-  extents_.give(o.start, o.slab, n);
+  extents_.give(o.start, o.slab, n, o.epoch);
   bytes_ -= Bytes{o.size};
   bytes_out_ += Bytes{o.size};
   ++released_;
@@ -146,8 +146,8 @@ StoreResult KvStore::begin_store(const Key& key, Bytes size, ObjectId& id) {
   if (find(key, State::writing) != none || (!overwrite_ && find(key) != none)) return StoreResult::exists;
   const std::uint64_t n = ceil_div(size.count, frame_.count);
   const std::uint32_t start = next_start_;
-  if (!make_room(start, n)) return StoreResult::no_space;
-  next_start_ = static_cast<std::uint32_t>((start + n) % extents_.drives());  // the stripe goes on where the last one ended
+  if (extents_.alive() == 0 || !make_room(start, n)) return StoreResult::no_space;
+  next_start_ = extents_.after(start, extents_.epoch(), n);  // the stripe goes on where the last one ended
   if (free_ != none) {
     id = free_;
     free_ = objects_[id].chain;
@@ -159,6 +159,7 @@ StoreResult KvStore::begin_store(const Key& key, Bytes size, ObjectId& id) {
   o.key = key;
   o.size = size.count;
   o.start = static_cast<std::uint16_t>(start);
+  o.epoch = extents_.epoch();
   o.slab = extents_.take(start, n);
   o.pins = 1;
   set(id, State::writing);
@@ -188,6 +189,28 @@ void KvStore::abort(ObjectId id) {
   unlink(id);
   objects_[id].pins = 0;
   release(id);
+}
+
+bool KvStore::intact(ObjectId id) const {
+  const Object& o = objects_[id];
+  if (o.epoch == extents_.epoch()) return true;
+  for (std::uint32_t d = 0; d < extents_.drives(); ++d)
+    if (extents_.lost(d) && extents_.uses(d, o.start, extents_of(id), o.epoch)) return false;
+  return true;
+}
+
+void KvStore::lose(std::uint32_t drive) {
+  if (extents_.lost(drive)) return;
+  for (ObjectId id = 0; id < objects_.size(); ++id) {
+    const Object& o = objects_[id];
+    if (state(id) != State::committed || !extents_.uses(drive, o.start, extents_of(id), o.epoch)) continue;
+    ++lost_;
+    lost_bytes_ += Bytes{o.size};
+    hide(id);
+    if (o.pins == 0) leave(id);
+  }
+  if (next_start_ == drive) next_start_ = extents_.after(drive, extents_.epoch());
+  extents_.lose(drive);
 }
 
 bool KvStore::remove(const Key& key) {

@@ -9,7 +9,8 @@
 // and 4 per extent. Eviction is exact LRU over objects nobody has pinned; an object's recency is the last
 // unpin (the end of its last use). A store that does not fit evicts from the least recent on, until it fits.
 // An object that is overwritten or removed while readers have it pinned is freed at the last unpin.
-// Not modelled: index updates' write traffic beyond one line per store, persistence across power loss.
+// A lost drive takes every object with a part on it along (no redundancy between drives).
+// Not modelled: the time to find those in the index, index updates' write traffic beyond one line per store, persistence across power loss.
 #pragma once
 #include <string>
 #include <vector>
@@ -53,12 +54,17 @@ class KvStore {
   void abort(ObjectId id);
   /// The drives have been told: the extents may be used again.
   void deallocated(ObjectId id);
+  /// The drive is gone, and every object with a part on it; new ones go to the others. Stores under way end as their writes do.
+  void lose(std::uint32_t drive);
+  /// None of its extents is on a lost drive.
+  bool intact(ObjectId id) const;
   /// False if there is no such object.
   bool remove(const Key& key);
 
   Bytes size_of(ObjectId id) const { return {objects_[id].size}; }
   std::uint64_t extents_of(ObjectId id) const { return ceil_div(objects_[id].size, frame_.count); }
   std::uint32_t drive_of(ObjectId id) const { return objects_[id].start; }
+  std::uint8_t epoch_of(ObjectId id) const { return objects_[id].epoch; }
   std::uint32_t first_slab(ObjectId id) const { return objects_[id].slab; }
   const Extents& extents() const { return extents_; }
 
@@ -69,6 +75,8 @@ class KvStore {
   std::uint64_t objects() const { return committed_; }
   Bytes bytes() const { return bytes_; }
   std::uint64_t evictions() const { return evictions_; }
+  std::uint64_t lost() const { return lost_; }  ///< committed objects, with a drive
+  Bytes lost_bytes() const { return lost_bytes_; }
   Bytes evicted_bytes() const { return evicted_bytes_; }
   void check(Laws& laws) const;
 
@@ -83,6 +91,7 @@ class KvStore {
     std::uint32_t pins : 24 = 0;
     std::uint32_t state : 8 = 0;
     std::uint16_t start = 0;
+    std::uint8_t epoch = 0;  // of the extents
   };
   static_assert(sizeof(Object) <= 56);
   State state(ObjectId id) const { return static_cast<State>(objects_[id].state); }
@@ -110,6 +119,8 @@ class KvStore {
   std::uint32_t next_start_ = 0;
   std::uint64_t linked_ = 0, live_ = 0, committed_ = 0, evictions_ = 0;
   std::uint64_t stored_ = 0, released_ = 0;
+  std::uint64_t lost_ = 0;
+  Bytes lost_bytes_{};
   Bytes bytes_{}, evicted_bytes_{}, bytes_in_{}, bytes_out_{};
 };
 

@@ -42,7 +42,7 @@ void KvService::advance(CoreContext& ctx, std::uint32_t r) {
     ++request.windows;
     for (std::uint32_t i = 0; i < window.extents; ++i) {
       request.slab = store_->extents().next(request.drive, request.slab);
-      request.drive = request.drive + 1 == driver_.drives() ? 0 : request.drive + 1;
+      request.drive = store_->extents().after(request.drive, request.epoch);
     }
     ctx.cycles(config_.plan_cycles);
     journey(request).mark(Stage::firmware, ctx.now());
@@ -100,7 +100,7 @@ void KvService::flash(CoreContext& ctx, std::uint32_t w, Kind kind) {
                          .done = Done::to<&KvService::flash_done>(this),
                          .tag = w});
     slab = store_->extents().next(drive, slab);
-    drive = drive + 1 == driver_.drives() ? 0 : drive + 1;
+    drive = store_->extents().after(drive, request.epoch);
   }
 }
 

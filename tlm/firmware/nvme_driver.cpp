@@ -27,6 +27,7 @@ Driver::Driver(const Config& config, Agenda& agenda, cores::Model& cores, Contro
       empty_polls_{group, "empty_polls", Unit::count, "polls that found nothing"},
       waited_for_queue_{group, "queue_full", Unit::count, "commands that waited in software for a free context"},
       late_{group, "late", Unit::count, "commands that took longer than command_timeout"},
+      aborted_{group, "aborted", Unit::count, "I/O commands ended without their drive, which is gone"},
       spurious_{group, "spurious", Unit::count, "completions of commands that were not in flight"},
       admin_{group, "admin", Unit::count, "admin commands completed"},
       latency_{group, "latency", "SQE written to completion taken"} {
@@ -88,6 +89,15 @@ void Driver::mark_dirty(QueuePair& qp) {
 void Driver::submit(cores::CoreContext& ctx, const Command& command) {
   QueuePair& qp = pair(command.drive, ctx.core().value + 1);
   auto& waiting = software_[static_cast<std::size_t>(&qp - pairs_.data())];
+  if (qp.lost) {
+    waiting.push_back(command);
+    ++queued_now_;
+    if (!qp.poll_pending) {
+      qp.poll_pending = true;
+      cores_.submit(ctx.core(), cores::Task::of<&Driver::abort>(this, static_cast<std::uint64_t>(&qp - pairs_.data())), ctx.now());
+    }
+    return;
+  }
   if (qp.full() || !waiting.empty()) {
     waiting.push_back(command);
     ++queued_now_;
@@ -171,7 +181,7 @@ void Driver::ring(cores::CoreContext& ctx) {
 void Driver::written(std::uint64_t address, Time now) {
   const std::uint64_t index = (address - cq_base_) / cq_stride_;
   QueuePair& qp = pairs_[index];
-  if (qp.poll_pending) return;
+  if (qp.poll_pending || qp.lost) return;
   qp.poll_pending = true;
   cores_.submit(cores::CoreId{qp.place().core}, cores::Task::of<&Driver::poll>(this, index), now);
 }
@@ -179,6 +189,7 @@ void Driver::written(std::uint64_t address, Time now) {
 void Driver::poll(cores::CoreContext& ctx, std::uint64_t index) {
   QueuePair& qp = pairs_[index];
   auto& waiting = software_[index];
+  if (qp.lost) return abort(ctx, index);
   qp.poll_pending = false;
   ctx.cycles(config_.poll_cycles);
   ++polls_;
@@ -218,6 +229,58 @@ void Driver::poll(cores::CoreContext& ctx, std::uint64_t index) {
     cores_.submit(ctx.core(), cores::Task::of<&Driver::poll>(this, index), ctx.now());
   }
   qp.release(ctx);
+  ring(ctx);
+}
+
+void Driver::lose(std::uint32_t drive, Time now) {
+  for (std::uint32_t q = 1; q <= config_.cores; ++q) {
+    QueuePair& qp = pair(drive, q);
+    if (qp.lost) continue;
+    qp.lost = true;
+    if (qp.poll_pending) continue;  // that task will see it
+    qp.poll_pending = true;
+    cores_.submit(cores::CoreId{qp.place().core}, cores::Task::of<&Driver::abort>(this, static_cast<std::uint64_t>(&qp - pairs_.data())),
+                  now);
+  }
+}
+
+/// Commands of a lost drive end, those in flight first; what `done` submits meanwhile waits for the next turn.
+void Driver::abort(cores::CoreContext& ctx, std::uint64_t index) {
+  QueuePair& qp = pairs_[index];
+  auto& waiting = software_[index];
+  Done done;
+  Completed completed;
+  std::size_t unsent = waiting.size();
+  while (qp.abort(done, completed)) {
+    ctx.cycles(config_.completion_cycles);
+    latency_.add(ctx.now() - completed.submitted);
+    flow_.leave(ctx.begin(), completed.entered);
+    ++completed_;
+    ++errors_;
+    ++aborted_;
+    if (ctx.now() - completed.submitted > config_.command_timeout) ++late_;
+    if (done) done(ctx, completed);
+  }
+  for (; unsent != 0; --unsent) {
+    const Command command = waiting.front();
+    waiting.pop_front();
+    --queued_now_;
+    ctx.cycles(config_.submit_cycles);
+    ++aborted_;
+    if (command.done) {
+      command.done(ctx, {.tag = command.tag,
+                         .status = nvme::Status::aborted_by_host,
+                         .drive = command.drive,
+                         .qid = 0xffff,
+                         .submitted = ctx.now(),
+                         .entered = ctx.begin()});
+    }
+  }
+  qp.poll_pending = false;
+  if (!waiting.empty()) {
+    qp.poll_pending = true;
+    cores_.submit(ctx.core(), cores::Task::of<&Driver::abort>(this, index), ctx.now());
+  }
   ring(ctx);
 }
 

@@ -8,9 +8,10 @@
 // poll_cycles, a load per four entries, completion_cycles per entry, one register write. Encrypted commands add one
 // register write: the frame's descriptor. Bring-up runs on core 0, all drives at once; register reads are round
 // trips during which the core is free. A write to a completion queue starts its poll (no events while idle).
-// Errors are data: a status goes up as it came. A late command is counted, never aborted.
+// Errors are data: a status goes up as it came. A late command is counted, never aborted; those of a lost drive are.
+// Loss: link down is seen `drive_loss_time` after the drive died; its commands then end with "Command Aborted By Host".
 // Races: a CQE that becomes visible while its queue is being polled is found by the next poll.
-// Not modelled: interrupts, SGLs, several namespaces, abort and reset recovery, queue pairs shared by cores.
+// Not modelled: interrupts, SGLs, several namespaces, the Abort command and reset recovery, queue pairs shared by cores.
 #pragma once
 #include <string>
 #include <vector>
@@ -80,6 +81,9 @@ class Driver {
   /// One doorbell for each drive this core has submitted to since. Polls do this at their end by themselves.
   void ring(cores::CoreContext& ctx);
 
+  /// The drive does not answer any more: commands in flight end with aborted_by_host, on their cores, and so do all later ones.
+  void lose(std::uint32_t drive, Time now);
+
   std::uint64_t in_flight() const { return submitted_.value - completed_.value; }
   std::uint64_t queued() const { return queued_now_; }
   std::uint64_t late(Time now) const;
@@ -100,6 +104,7 @@ class Driver {
   void write_prps(cores::CoreContext& ctx, const QueuePair& qp, const DriveInfo& info, const Command& command, nvme::Sqe& sqe);
   void mark_dirty(QueuePair& qp);
   void poll(cores::CoreContext& ctx, std::uint64_t index);
+  void abort(cores::CoreContext& ctx, std::uint64_t index);
 
   // nvme_bring_up.cpp
   void begin(cores::CoreContext& ctx, std::uint64_t drive);
@@ -136,6 +141,7 @@ class Driver {
   stats::Counter empty_polls_;
   stats::Counter waited_for_queue_;
   stats::Counter late_;
+  stats::Counter aborted_;
   stats::Counter spurious_;
   stats::Counter admin_;
   stats::Histogram latency_;

@@ -68,6 +68,21 @@ bool QueuePair::take(const nvme::Cqe& cqe, Done& done, Completed& completed) {
   return true;
 }
 
+bool QueuePair::abort(Done& done, Completed& completed) {
+  const auto slot = std::ranges::find(slots_, true, &Slot::live);
+  if (slot == slots_.end()) return false;
+  slot->live = false;
+  done = slot->done;
+  completed = {.tag = slot->tag,
+               .status = nvme::Status::aborted_by_host,
+               .drive = place_.drive,
+               .qid = 0xffff,  // no drive knows of it any more
+               .submitted = slot->submitted,
+               .entered = slot->entered};
+  free_.push_back(static_cast<std::uint16_t>(slot - slots_.begin()));
+  return true;
+}
+
 void QueuePair::release(cores::CoreContext& ctx) {
   if (released_ == cq_head_) return;
   ctx.post_value(place_.bar + nvme::cq_head_doorbell(place_.qid, dstrd_), cq_head_);

@@ -63,9 +63,13 @@ class QueuePair {
   /// Tells the drive how far completions have been read, if that changed.
   void release(cores::CoreContext& ctx);
 
+  /// Ends any one command in flight without the drive; false: there is none.
+  bool abort(Done& done, Completed& completed);
+
   /// Commands in flight since before `limit`.
   std::uint64_t older_than(Time limit) const;
 
+  bool lost = false;          ///< its drive is gone
   bool poll_pending = false;  ///< a poll task is on its way
   bool dirty = false;         ///< in its core's list of queues to ring
 

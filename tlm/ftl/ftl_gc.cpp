@@ -73,7 +73,7 @@ bool FtlModel::try_erase(Time now) {
     const Superblock& sb = superblocks_[v.superblock];
     return v.in_run == v.run.count && !more_runs(v.superblock, v.cursor) && v.moving == 0 && sb.pins == 0;
   });
-  if (done == victims_.end() || !may_erase(now)) return false;
+  if (done == victims_.end() || !may_erase(done->superblock, now)) return false;
   const std::uint32_t superblock = done->superblock;
   invariant(superblocks_[superblock].valid == 0, "a superblock with valid units is erased", "ftl", now);
   earn(*done, done->live);
@@ -85,8 +85,9 @@ bool FtlModel::try_erase(Time now) {
 void FtlModel::start_erase(std::uint32_t superblock, Time now) {
   superblocks_[superblock].state = SuperblockState::erasing;
   ++erasing_;
-  erases_left_[superblock] = layout_.dies();
+  erases_left_[superblock] = layout_.dies() - dead_dies_;
   for (std::uint32_t die = 0; die < layout_.dies(); ++die) {
+    if (dead(die)) continue;
     nand::Op& op = take_op(OpOwner::erase, nullptr, 0);
     layout_.erase(op, superblock, die);
     op.journey = Journey{now};

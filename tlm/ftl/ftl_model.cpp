@@ -105,6 +105,7 @@ nand::Op& FtlModel::take_op(OpOwner kind, void* owner, std::uint64_t tag2) {
   op.tag2 = tag2;
   op.owner = owner;
   op.data = nullptr;
+  op.dead = false;
   op.background = kind == OpOwner::move || kind == OpOwner::erase;
   return op;
 }
@@ -130,7 +131,8 @@ void FtlModel::issue(nand::Op& op, std::uint32_t superblock, Time now) {
 void FtlModel::flash_answered(nand::Op& op, Time now) {
   if (op.status != nand::OpStatus::ok) {
     ++counts_.failures;
-    if (op.kind != nand::OpKind::read) {  // onto a spare of equal timing
+    if (op.dead) die_failed(op, now);
+    else if (op.kind != nand::OpKind::read) {  // onto a spare of equal timing
       op.status = nand::OpStatus::ok;
       op.journey = Journey{now};
       issue_flash_(op, now);
@@ -146,6 +148,7 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
       return;
     case OpOwner::fill: {
       Fill& fill = *static_cast<Fill*>(owner);
+      fill.lost = fill.lost || op.status != nand::OpStatus::ok;
       ops_.give(op);
       if (--fill.pieces == 0) fill_done(fill, now);
       unpin(superblock, now);
@@ -153,6 +156,7 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
     }
     case OpOwner::move: {
       Move& move = *static_cast<Move*>(owner);
+      move.lost = move.lost || op.status != nand::OpStatus::ok;
       ops_.give(op);
       if (--move.pieces == 0) move_done(move, now);
       unpin(superblock, now);

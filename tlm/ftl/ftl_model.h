@@ -30,6 +30,7 @@
 // failed program or erase is issued again, as onto a spare of equal timing. Bytes of a buffered read are there at once.
 #pragma once
 #include <array>
+#include <set>
 
 #include "base/agenda.h"
 #include "base/delegate.h"
@@ -62,6 +63,7 @@ struct Counts {
   std::uint64_t rewrites = 0;  // partial units
   std::uint64_t trimmed = 0;   // units
   std::uint64_t failures = 0;  // flash operations that failed
+  std::uint64_t lost_units = 0, rewritten = 0;
   Duration lookup_busy{};
   Duration buffer_wait{};      // of writes, submission to acceptance
   Duration superblock_wait{};  // of the first write in line, for a free superblock
@@ -89,6 +91,9 @@ class FtlModel {
   Recovery recover(const Persistent& persistent, Time now);
   /// The buffer is as it was; before that host requests wait.
   bool recovered() const { return restoring_.empty(); }
+  std::uint32_t dead_dies() const { return dead_dies_; }
+  /// Too little flash is left for the capacity: writes end with write_fault.
+  bool read_only() const { return read_only_; }
 
   void check(Laws& laws, Time now) const;
   void explain(Stall& stall) const;
@@ -180,13 +185,24 @@ class FtlModel {
     return streams_[config_.write_streams + (config_.gc_isolation == GcIsolation::persistent ? superblocks_[superblock].stream : 0)];
   }
 
+  // Dead dies (ftl_dies.cpp)
+  bool dead(std::uint32_t die) const { return dead_dies_ != 0 && dead_[die]; }
+  void die_failed(nand::Op& op, Time now);
+  void save_units(const Slot& slot);
+  std::uint64_t skip_dead(WriteStream& stream, bool host, std::uint64_t count);
+  std::uint64_t lose(std::uint64_t unit, std::uint64_t count);
+  void found(std::uint64_t unit, std::uint64_t count);
+  bool lost(std::uint64_t first, std::uint64_t last) const;
+  std::uint64_t first_unit(const Request& r) const { return r.address.count / unit_; }
+  std::uint64_t last_unit(const Request& r) const { return (r.address.count + r.size.count - 1) / unit_; }
+
   // Power loss (ftl_power.cpp)
   void keep_spare_area();
   void save_buffer(Persistent& p) const;
   void rebuild_map(const Persistent& p);
   void resume(std::uint32_t superblock, const Persistent::Found& found);
   bool restore(Time now);
-  bool may_erase(Time now);
+  bool may_erase(std::uint32_t superblock, Time now);
 
   Agenda& agenda_;
   Config config_;
@@ -234,9 +250,15 @@ class FtlModel {
   bool collecting_ = false;
   Time collecting_since_ = never, pacing_wait_since_ = never;
 
-  std::unique_ptr<SpareArea> spare_area_;              ///< with `recoverable`
-  std::vector<DumpedUnit> restoring_;                  ///< of the dump: not back in the buffer yet
-  std::uint64_t journalled_ = 0;                       ///< trims up to this sequence number survive without capacitors
+  std::vector<bool> dead_;  // by die; empty while none is
+  std::uint32_t dead_dies_ = 0;
+  bool read_only_ = false;
+  std::set<std::uint64_t> lost_;  // units without data: reads of them fail until they are written or trimmed
+
+  std::unique_ptr<SpareArea> spare_area_;  ///< with `recoverable`
+  std::vector<DumpedUnit> restoring_;      ///< of the dump: not back in the buffer yet
+  std::uint64_t journalled_ = 0;           ///< trims up to this sequence number survive without capacitors
+  std::uint32_t erase_for_ = no_superblock;
   std::uint64_t erase_after_ = 0, erase_journal_ = 0;  ///< without capacitors: an erase waits for these program units (0: none waits)
 
   Counts counts_;

@@ -67,6 +67,7 @@ void FtlModel::start_moves(Victim& v, Time now) {
 void FtlModel::start_move(Move& move, Time now) {
   move.run = 0;
   move.in_run = move.placed = 0;
+  move.lost = false;
   move.pieces = 0;
   if (data_mode_) move.bytes.resize(move.count * unit_);
   ++moving_;
@@ -98,9 +99,9 @@ bool FtlModel::finish_move(Move& move, Time now) {
     const Mapping::Extent e = mapping_.find(unit, left);
     std::uint64_t n = e.count;
     if (e.position == move.position + move.placed) {
-      n = place(stream, false, unit, n, data_mode_ ? move.bytes.data() + move.placed * unit_ : nullptr);
+      n = move.lost ? lose(unit, n) : place(stream, false, unit, n, data_mode_ ? move.bytes.data() + move.placed * unit_ : nullptr);
       if (n == 0) break;
-      counts_.gc_moved += n * unit_;
+      if (!move.lost) counts_.gc_moved += n * unit_;
     }
     move.placed += n;
     move.in_run += n;

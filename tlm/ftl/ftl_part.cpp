@@ -58,6 +58,7 @@ void ModelFtl::flash_responded(Payload& payload, Time now) {
   nand::Op& op = *static_cast<nand::Op*>(payload.get_extension<Transfer>()->owner);
   const nand::Op& answer = payload.get_extension<nand::FlashCommand>()->op;
   op.status = answer.status;
+  op.dead = answer.dead;
   op.retries = answer.retries;
   op.refresh = answer.refresh;
   op.stream = answer.stream;
@@ -107,6 +108,9 @@ void ModelFtl::finish(Time now) {
   superblocks_.value = model_.layout().superblocks();
   victims_valid_.set(c.victims_valid);
   closed_valid_.set(model_.closed_valid());
+  dead_dies_.value = model_.dead_dies();
+  lost_units_.value = c.lost_units;
+  rewritten_.value = c.rewritten;
   free_superblocks_.value = model_.free_superblocks();
   map_bytes_.value = model_.memory().count;
   buffer_wait_.value = static_cast<std::uint64_t>(c.buffer_wait.count());

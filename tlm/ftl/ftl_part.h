@@ -108,6 +108,9 @@ class ModelFtl final : public Ftl {
                             {"closed_valid_0", "closed_valid_1", "closed_valid_2", "closed_valid_3", "closed_valid_4", "closed_valid_5",
                              "closed_valid_6", "closed_valid_7", "closed_valid_8", "closed_valid_9"},
                             "closed superblocks by their valid share at the end, in tenths"};
+  stats::Counter dead_dies_{stats, "dead_dies", U::count, "dies no longer written to, at the end"};
+  stats::Counter lost_units_{stats, "lost_units", U::count, "mapping units whose data died with a die"};
+  stats::Counter rewritten_{stats, "rewritten", U::count, "mapping units placed again because their program failed"};
   stats::Counter free_superblocks_{stats, "free_superblocks", U::count, "at the end"};
   stats::Counter map_bytes_{stats, "map_memory", U::byte, "host memory of map and reverse information, at the end"};
   stats::Counter buffer_wait_{stats, "buffer_wait", U::picosecond, "writes, until there was room in the buffer, summed"};

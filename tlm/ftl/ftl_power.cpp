@@ -247,9 +247,8 @@ bool FtlModel::restore(Time now) {
     if (host && stream.superblock == no_superblock && free_ <= config_.gc_victims) return false;
     if (!open(stream, false)) return false;
     const unsigned char* const bytes = data_mode_ ? u.bytes.data() : nullptr;
-    if (u.end - u.begin == unit_) place(stream, host, u.unit, 1, bytes);
-    else rewrite(stream, host, u.unit, u.begin, u.end, bytes, now);
-    return true;
+    if (u.end - u.begin == unit_) return place(stream, host, u.unit, 1, bytes) != 0;
+    return rewrite(stream, host, u.unit, u.begin, u.end, bytes, now);
   });
   for (WriteStream& stream : streams_) issue_programs(stream, now);
   if (!restoring_.empty()) return false;
@@ -259,9 +258,10 @@ bool FtlModel::restore(Time now) {
 
 /// Without capacitors nothing may be erased before every newer version of what it held is on flash: all buffered program
 /// units are padded and awaited. True: they are there.
-bool FtlModel::may_erase(Time now) {
+bool FtlModel::may_erase(std::uint32_t superblock, Time now) {
   if (config_.power_loss_protection) return true;
-  if (erase_after_ == 0) {
+  if (erase_after_ == 0 || erase_for_ != superblock) {
+    erase_for_ = superblock;
     erase_after_ = slot_sequence_;
     erase_journal_ = spare_area_ ? spare_area_->sequence() : 0;
     for (std::size_t i = 0; i < streams_.size(); ++i) pad(streams_[i], i < config_.write_streams, now);

@@ -52,6 +52,7 @@ class SpareArea {
   const std::vector<SpareRun>& runs(std::uint32_t superblock) const { return runs_[superblock]; }
   const std::vector<TrimRecord>& trims() const { return trims_; }
   std::uint64_t sequence() const { return sequence_; }
+  std::uint64_t next() { return ++sequence_; }
 
  private:
   std::vector<std::vector<SpareRun>> runs_;

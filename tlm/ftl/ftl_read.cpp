@@ -18,6 +18,13 @@ void FtlModel::looked_up(Time now, std::uint64_t arg) {
       read_waits_.push_back(&job);
       return;
     }
+    if (!lost_.empty() && lost(first_unit(request), last_unit(request))) {
+      request.status = RequestStatus::uncorrectable;
+      request.journey.mark(Stage::map, now);
+      request.stream = {now, now};
+      answer(job, now);
+      return;
+    }
     counts_.host_read += request.size.count;
     request.journey.mark(Stage::map, now);
     job.stream = {now, now};

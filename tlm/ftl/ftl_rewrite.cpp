@@ -16,12 +16,14 @@ bool FtlModel::filling(std::uint64_t unit, std::uint64_t count) const {
 bool FtlModel::rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t begin, std::uint64_t end,
                        const unsigned char* from, Time now) {
   if (!open(stream, host)) return false;
+  if (dead_dies_ != 0 && skip_dead(stream, host, 1) == 0) return false;
   auto spare = std::ranges::find_if(fills_, [](const auto& f) { return !f->active; });
   if (spare == fills_.end()) spare = fills_.insert(spare, std::make_unique<Fill>());
   Fill& fill = **spare;
   fill.unit = unit;
   fill.begin = begin;
   fill.end = end;
+  fill.lost = false;
   if (data_mode_) fill.old.resize(unit_);
   ++counts_.rewrites;
   fill.pieces = fetch(unit * unit_, unit_, data_mode_ ? fill.old.data() : nullptr, OpOwner::fill, &fill, Journey{now}, now);
@@ -58,6 +60,7 @@ void FtlModel::fill_done(Fill& fill, Time now) {
     copy(fill.end, unit_);
   });
   fill.active = false;
+  if (fill.lost && mapping_.at(fill.unit) == fill.position) lose(fill.unit, 1);
   --active_fills_;
   for (WriteStream& stream : streams_) issue_programs(stream, now);
   retry_reads(now);

@@ -71,6 +71,7 @@ struct Fill {
   std::uint64_t begin = 0, end = 0;  ///< new bytes within the unit
   std::uint32_t pieces = 0;
   bool active = false;
+  bool lost = false;  ///< the old bytes could not be read
   std::vector<unsigned char> old;
 };
 
@@ -82,6 +83,7 @@ struct Move {
   std::vector<Run> runs;    ///< which those are
   std::size_t run = 0;      ///< placed so far: runs, units of the next one, units
   std::uint64_t in_run = 0, placed = 0;
+  bool lost = false;  ///< could not be read
   std::uint32_t pieces = 0;
   std::vector<unsigned char> bytes;
 };

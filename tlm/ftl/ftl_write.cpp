@@ -37,6 +37,10 @@ void FtlModel::pump(Time now) {
 /// One request from the line; false: it has to wait.
 bool FtlModel::step(Job& job, Time now) {
   if (job.request->status != RequestStatus::ok) return true;
+  if (read_only_ && job.request->kind == RequestKind::write) {
+    job.request->status = RequestStatus::write_fault;
+    return true;
+  }
   if (job.request->kind == RequestKind::write) return write_step(job, now);
   if (job.request->kind == RequestKind::trim) trim(*job.request);
   return true;
@@ -92,6 +96,7 @@ void FtlModel::trim(const Request& request) {
   const std::uint64_t first = ceil_div(request.address.count, unit_);
   const std::uint64_t last = (request.address.count + request.size.count) / unit_;
   if (first >= last) return;
+  if (!lost_.empty()) found(first, last - first);
   const std::uint64_t before = mapping_.mapped();
   if (spare_area_) spare_area_->trimmed(first, last - first);
   mapping_.replace(first, last - first, nowhere, [this](Position p, std::uint64_t n) { dropped(p, n); });
@@ -154,8 +159,10 @@ bool FtlModel::open(WriteStream& stream, bool host) {
 /// Appends up to `count` units to the stream and maps them; `from`: their bytes, or nullptr. Returns how many it took.
 std::uint64_t FtlModel::place(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t count, const unsigned char* from) {
   if (!open(stream, host)) return 0;
+  std::uint64_t n = std::min(count, layout_.units() - stream.next);
+  if (dead_dies_ != 0 && (n = skip_dead(stream, host, n)) == 0) return 0;
+  if (!lost_.empty()) found(unit, n);
   Superblock& sb = superblocks_[stream.superblock];
-  const std::uint64_t n = std::min(count, layout_.units() - stream.next);
   mapping_.replace(unit, n, layout_.first_of(stream.superblock) + stream.next, [this](Position p, std::uint64_t k) { dropped(p, k); });
   sb.valid += n;
   sb.runs.append(unit, n);

@@ -10,6 +10,7 @@ Statistics::Statistics(stats::Group& group, const Geometry& geometry)
       erases{group, "erases", stats::Unit::count, "erases answered"},
       background{group, "background", stats::Unit::count, "operations of garbage collection among them"},
       failed{group, "failed", stats::Unit::count, "programs refused: block not erased there, or out of order"},
+      dead{group, "dead", stats::Unit::count, "operations failed because their die or plane has died"},
       bytes_read{group, "bytes_read", stats::Unit::byte, "data asked for by the reads answered"},
       bytes_programmed{group, "bytes_programmed", stats::Unit::byte, "data of the programs answered"},
       channel_bytes{group, "channel_bytes", stats::Unit::byte, "bytes over the channels, whole codewords with parity"},
@@ -175,10 +176,27 @@ void ArrayModel::wait(std::uint32_t entry, Time now, bool first) {
   ask(die.channel, now);
 }
 
+void ArrayModel::fail(DieId die, std::uint32_t planes) {
+  if (dead_.empty()) dead_.resize(geometry_.dies());
+  dead_[die.value] |= planes & all_planes_;
+}
+
+void ArrayModel::fail_if_dead(Op& op) {
+  if ((dead_[op.die.value] & planes_mask(op)) == 0) return;
+  op.dead = true;
+  ++stats_.dead;
+  switch (op.kind) {
+    case OpKind::read: op.status = OpStatus::uncorrectable; break;
+    case OpKind::program: op.status = OpStatus::program_failed; break;
+    case OpKind::erase: op.status = OpStatus::erase_failed; break;
+  }
+}
+
 void ArrayModel::answer(std::uint32_t entry, Time now) {
   const Entry& e = entries_[entry];
   Op& op = *e.op;
   flow_.leave(now, e.submitted);
+  if (!dead_.empty()) fail_if_dead(op);
   if (op.background) ++stats_.background;
   switch (e.kind) {
     case OpKind::read:

@@ -57,7 +57,7 @@ namespace flashpath::nand {
 /// What the array counts.
 struct Statistics {
   Statistics(stats::Group& group, const Geometry& geometry);
-  stats::Counter reads, programs, erases, background, failed, bytes_read, bytes_programmed, channel_bytes;
+  stats::Counter reads, programs, erases, background, failed, dead, bytes_read, bytes_programmed, channel_bytes;
   stats::Counter plane_senses, plane_programs, plane_erases;  ///< what energy is counted by
   // What the arrays did, in pages and blocks of one plane.
   std::array<stats::Counter, max_bits_per_cell> sensed;  // by page type
@@ -75,6 +75,9 @@ class ArrayModel {
 
   /// Takes a legal operation (geometry().fault(op) == none). It belongs to the caller and must stay until answered.
   void submit(Op& op, Time now);
+
+  /// These planes (a bit each) of the die have died: every operation on them takes its time and fails.
+  void fail(DieId die, std::uint32_t planes);
 
   const Geometry& geometry() const { return geometry_; }
   Cells& cells() { return cells_; }
@@ -159,6 +162,7 @@ class ArrayModel {
   void sense_again(Time now, std::uint64_t entry);
   void array_done(Time now, std::uint64_t die, std::uint64_t number);
   void answer(std::uint32_t entry, Time now);
+  void fail_if_dead(Op& op);
 
   /// Calls each(number, entry) for an entry and those that were merged with it.
   template <class F>
@@ -190,6 +194,7 @@ class ArrayModel {
   std::vector<Entry> entries_;
   std::vector<Link> links_;  // by entry
   std::uint32_t free_ = no_entry;
+  std::vector<std::uint32_t> dead_;  // by die: its planes that have died; empty: none
   IndexedVector<DieId, Die> dies_;
   IndexedVector<DieId, ReadCache> caches_;  // with cache_read
   IndexedVector<ChannelId, Channel> channels_;

@@ -44,6 +44,8 @@ struct Op {
   std::uint8_t retries = 0;  ///< read: senses after the first (read retry, soft sensing)
   bool refresh = false;      ///< read: the array advises to rewrite this block soon (read disturb or retention near the limit)
 
+  bool dead = false;  ///< failed because the die or a plane of it has died
+
   // The caller's own.
   std::uint64_t tag = 0;
   std::uint64_t tag2 = 0;

@@ -24,6 +24,8 @@ class Array : public Part {
   virtual void precondition(DieId die, BlockId block, std::uint32_t wordlines) = 0;
   /// The block is bad in some plane: from the factory, or grown (a program or erase of it has failed). Not to be programmed or erased.
   virtual bool bad(DieId, BlockId) const { return false; }
+  /// These planes (a bit each) of the die die: operations on them take their time and fail, with op.dead set.
+  virtual void fail(DieId die, std::uint32_t planes) = 0;
 };
 
 class ModelArray final : public Array {
@@ -34,6 +36,7 @@ class ModelArray final : public Array {
   const Geometry& geometry() const override { return model_.geometry(); }
   void precondition(DieId die, BlockId block, std::uint32_t wordlines) override { model_.cells().precondition(die, block, wordlines); }
   bool bad(DieId die, BlockId block) const override { return model_.reliability() != nullptr && model_.reliability()->bad(die, block); }
+  void fail(DieId die, std::uint32_t planes) override { model_.fail(die, planes); }
   const ArrayModel& model() const { return model_; }
 
   void check(Laws& laws, Time now) const override;

@@ -44,6 +44,7 @@ bool ControllerModel::idle() const {
 
 std::uint64_t ControllerModel::mmio_read(std::uint64_t offset, unsigned size) const {
   if ((size != 4 && size != 8) || offset % size != 0 || offset >= static_cast<std::uint64_t>(Register::doorbells)) return 0;
+  if (dead_) return size == 4 ? 0xffff'ffffU : ~std::uint64_t{0};
   if (size == 4) return read32(offset);
   return read32(offset) | (static_cast<std::uint64_t>(read32(offset + 4)) << 32U);
 }
@@ -68,6 +69,7 @@ std::uint32_t ControllerModel::read32(std::uint64_t offset) const {
 }
 
 void ControllerModel::mmio_write(std::uint64_t offset, unsigned size, std::uint64_t value, Time now) {
+  if (dead_) return;
   const bool doorbells = offset >= static_cast<std::uint64_t>(Register::doorbells);
   if ((size != 4 && size != 8) || offset % size != 0 || (doorbells && size != 4)) {
     ++stats_.ignored_writes;
@@ -210,6 +212,14 @@ void ControllerModel::shutdown(Time now) {
   chunk.request.journey = Journey{now};
   chunk.offset = ++shutdowns_;
   outside.ftl(chunk.request, now);
+}
+
+/// What is inside ends without a completion; what comes is not seen.
+void ControllerModel::fail(Time now) {
+  if (dead_) return;
+  dead_ = true;
+  ++epoch_;
+  fatal(now);
 }
 
 /// Controller fatal status, §9.5: nothing moves until the host resets.

@@ -74,6 +74,8 @@ class ControllerModel {
 
   const Statistics& statistics() const { return stats_; }
   std::uint64_t inside() const { return flow_.inside(); }
+  /// The drive dies, for good.
+  void fail(Time now);
   bool idle() const;  ///< nothing inside and nothing borrowed
 
  private:
@@ -193,6 +195,7 @@ class ControllerModel {
   std::uint64_t asq_ = 0;
   std::uint64_t acq_ = 0;
   std::uint64_t epoch_ = 0;  // enables and resets so far
+  bool dead_ = false;        // the drive has failed
   bool running_ = false;     // enabled, ready, not shut down, no fatal error
   bool resetting_ = false;
   std::uint64_t shutdowns_ = 0;  // an answer to an older one is ignored

@@ -26,6 +26,8 @@ class Controller : public Part {
   virtual tlm::tlm_initiator_socket<>& ftl_write() = 0;
   /// MSI-X messages; unset: the host polls.
   virtual void on_interrupt(Delegate<void(std::uint16_t, Time)> interrupt) = 0;
+  /// The drive dies: nothing is answered any more, its registers read as all ones.
+  virtual void fail(Time now) = 0;
   /// Who wants the journeys of I/O commands (SQ id, CID, doorbell to CQE sent), called before the CQE can be seen.
   virtual void on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)> done) = 0;
 };
@@ -43,6 +45,7 @@ class ModelController final : public Controller {
   void on_interrupt(Delegate<void(std::uint16_t, Time)> interrupt) override { model_.outside.interrupt = interrupt; }
   void on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)> done) override { model_.outside.command_done = done; }
 
+  void fail(Time now) override { model_.fail(now); }
   void check(Laws& laws, Time now) const override;
   void explain(Stall& stall) const override { model_.explain(stall); }
 

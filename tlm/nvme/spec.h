@@ -140,6 +140,7 @@ enum class Status : std::uint16_t {
   feature_not_changeable = 0x10e,
   write_fault = 0x280,
   unrecovered_read_error = 0x281,
+  aborted_by_host = 0x371,
 };
 
 inline constexpr std::uint16_t status_phase = 1;

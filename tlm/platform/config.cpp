@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "platform/embedded_presets.h"
+#include "platform/faults.h"
 
 namespace flashpath::platform {
 namespace {
@@ -85,6 +86,7 @@ void check_platform(const Config& c, UserErrors& errors) {
     bad("nand.program_unit = \"page\": the FTL ftl.part = \"model\" programs whole wordlines");
   }
   c.ftl.check("ftl", geometry_of(c.nand), errors);
+  parse_faults(c.general.faults, c, errors);
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ struct General {
   std::uint64_t seed = 1;
   Duration run_ahead = std::chrono::milliseconds{1};
   Duration watchdog = std::chrono::seconds{60};
+  std::string faults;
 
   static constexpr auto schema() {
     using C = General;
@@ -45,6 +46,10 @@ struct General {
         Field{"watchdog", &C::watchdog, "simulated time without any completion, with work in flight, after which the run is called stalled",
               Known::assumed, "far above any drive's worst latency",
               Range{Duration{std::chrono::milliseconds{10}}, Duration{std::chrono::hours{1}}}},
+        Field{"faults", &C::faults,
+              "what dies, and when after the platform is ready: drive:D@TIME, channel:D.C@TIME, die:D.N@TIME, plane:D.N.P@TIME; commas "
+              "between",
+              Known::assumed, "nothing fails unless asked to", NoRange{}},
     };
   }
 };

@@ -116,7 +116,24 @@ Time Platform::boot() {
     for (const auto& line : stall.lines()) errors.add(line);
   }
   errors.raise_if_any();
+  faults_ = parse_faults(config_.general.faults, config_, errors);
+  errors.raise_if_any();
+  for (std::size_t i = 0; i < faults_.size(); ++i) agenda_.post<&Platform::fail>(now() + faults_[i].at, this, i);
   return now();
+}
+
+void Platform::fail(Time now, std::uint64_t index) {
+  const Fault& fault = faults_[index];
+  Drive& drive = *drives_[fault.drive];
+  if (fault.what == Fault::What::drive) {
+    drive.nvme->fail(now);
+    firmware_->drive_died(fault.drive, now);
+    return;
+  }
+  for (std::uint32_t die = 0; die < config_.nand.channels * config_.nand.dies_per_channel; ++die) {
+    if (const std::uint32_t planes = planes_of(fault, config_.nand, die); planes != 0)
+      drive.nand->fail(nand::DieId{static_cast<std::uint16_t>(die)}, planes);
+  }
 }
 
 void Platform::finish(Time now) {

@@ -14,6 +14,7 @@
 #include "firmware/firmware_part.h"
 #include "kernel/agenda_driver.h"
 #include "platform/catalog.h"
+#include "platform/faults.h"
 
 namespace flashpath::platform {
 
@@ -72,6 +73,7 @@ class Platform {
  private:
   void connect(const Wire& wire);
   void booted(Time now) { ready_ = now; }
+  void fail(Time now, std::uint64_t fault);
 
   Config config_;
   Agenda agenda_;
@@ -86,6 +88,7 @@ class Platform {
   std::vector<std::unique_ptr<Drive>> drives_;
   std::unique_ptr<firmware::Firmware> firmware_;
   std::vector<Part*> parts_;
+  std::vector<Fault> faults_;
   Time ready_ = never;
 };
 

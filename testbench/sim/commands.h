@@ -49,6 +49,7 @@ using Command = std::function<int()>;
 Command add_describe(CLI::App& app);
 Command add_parameters(CLI::App& app);
 Command add_waf(CLI::App& app);
+Command add_bench(CLI::App& app);
 Command add_hits(CLI::App& app);
 Command add_io(CLI::App& app);
 Command add_replay(CLI::App& app);

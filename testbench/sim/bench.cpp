@@ -109,7 +109,8 @@ int run_bench(const BenchOptions& o) {
   std::string names;
   for (const auto& c : all) names += (names.empty() ? "" : ", ") + std::string(c.name);
   for (const auto& name : o.cases)
-    if (std::ranges::none_of(all, [&](const BenchCase& c) { return name == c.name; })) errors.add("--case " + name + ": not one of " + names);
+    if (std::ranges::none_of(all, [&](const BenchCase& c) { return name == c.name; }))
+      errors.add("--case " + name + ": not one of " + names);
   if (o.scale == 0) errors.add("--scale 0: at least 1");
   if (o.rounds == 0) errors.add("--rounds 0: at least 1");
   errors.raise_if_any();
@@ -117,7 +118,10 @@ int run_bench(const BenchOptions& o) {
   constexpr double tolerance = 1.20;
 
   Json json = {{"schema", "flashpath.bench/1"}, {"version", version}, {"scale", o.scale}, {"rounds", o.rounds}, {"cases", Json::array()}};
-  std::string recorded = "# What a case costs, in reference loops per request (flashpath bench --record). A loss of 20 % fails the guard.\n";
+  std::string recorded = fmt::format(
+      "# What a case costs, in reference loops per request. A loss of 20 % fails the guard.\n# flashpath bench --scale {} --rounds {} "
+      "--record FILE\n",
+      o.scale, o.rounds);
   bool lost = false, broken = false;
   for (const auto& c : all) {
     if (!o.cases.empty() && std::ranges::find(o.cases, c.name) == o.cases.end()) continue;
@@ -183,7 +187,8 @@ Command add_bench(CLI::App& app) {
   auto o = std::make_shared<BenchOptions>();
   app.add_option("--case", o->cases, "only these cases")->type_name("NAME ...");
   app.add_option("--scale", o->scale, "divide the number of requests: quicker, and noisier")->capture_default_str();
-  app.add_option("--rounds", o->rounds, "runs of each case; the best counts, since other work on the machine only adds")->capture_default_str();
+  app.add_option("--rounds", o->rounds, "runs of each case; the best counts, since other work on the machine only adds")
+      ->capture_default_str();
   app.add_option("--json", o->json, "write the figures there")->type_name("FILE");
   app.add_option("--record", o->record, "write what each case costs, relative to a reference loop, there")->type_name("FILE");
   app.add_option("--guard", o->guard, "compare with such a file: exit code 1 if a case costs over 20 % more")->type_name("FILE");

@@ -233,6 +233,13 @@ void ArrayModel::check(Laws& laws, Time now) const {
   laws.equal("operations submitted", submitted(), "operations answered + held", answered() + (entries_.size() - kept));
   laws.equal("operations answered", answered(), "reads + programs + erases",
              stats_.reads.value + stats_.programs.value + stats_.erases.value);
+  if (reliability_) {
+    reliability_->check(laws);
+    if (in_flight() == 0) {
+      laws.equal("senses decoded", reliability_->senses(), "reads answered + retries",
+                 stats_.reads.value + reliability_->statistics().retries.value);
+    }
+  }
   const Duration span = now - Time{};
   for (std::uint32_t d = 0; d < geometry_.dies(); ++d) {
     laws.expect(array_busy({static_cast<std::uint16_t>(d)}, now) <= span, "a die was busy for longer than the run");

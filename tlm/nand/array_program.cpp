@@ -152,7 +152,7 @@ void ArrayModel::array_done(Time now, std::uint64_t die_value, std::uint64_t num
       Op& op = *e.op;
       if (e.kind == OpKind::program) {
         op.status = reliability_ ? reliability_->program(op, now) : OpStatus::ok;
-        if (op.status == OpStatus::ok) op.status = cells_.program(op);
+        op.status = op.status == OpStatus::ok ? cells_.program(op) : cells_.fail(op);
         stats_.pages_programmed += std::uint64_t{op.planes} * geometry_.program_pages();
       } else {
         op.status = reliability_ ? reliability_->erase(op) : OpStatus::ok;

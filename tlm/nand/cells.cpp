@@ -31,17 +31,37 @@ void Cells::read(const Op& op) const {
   }
 }
 
-OpStatus Cells::program(const Op& op) {
+bool Cells::may(const Op& op) const {
   const std::uint32_t number = geometry_.program_of(op.page);
   for (std::uint32_t p = op.plane; p < std::uint32_t{op.plane} + op.planes; ++p) {
-    if (next_[index(op.die, op.block, p)] != number) return OpStatus::program_failed;
+    const std::size_t at = index(op.die, op.block, p);
+    if (next_[at] != number && std::find(failed_.begin(), failed_.end(), Failed{at, number}) == failed_.end()) return false;
   }
+  return true;
+}
+
+OpStatus Cells::fail(const Op& op) {
+  if (!may(op)) return OpStatus::program_failed;
+  const std::uint32_t number = geometry_.program_of(op.page);
+  for (std::uint32_t p = op.plane; p < std::uint32_t{op.plane} + op.planes; ++p) {
+    const std::size_t at = index(op.die, op.block, p);
+    if (next_[at] != number) continue;  // failed before
+    next_[at] = static_cast<std::uint16_t>(number + 1);
+    failed_.push_back({at, number});
+  }
+  return OpStatus::program_failed;
+}
+
+OpStatus Cells::program(const Op& op) {
+  const std::uint32_t number = geometry_.program_of(op.page);
+  if (!may(op)) return OpStatus::program_failed;
   const std::uint32_t wordline = geometry_.wordline_of(op.page).value;
   const std::uint32_t first_type = geometry_.type_of(op.page);
   const std::uint64_t page = geometry_.page().count;
   for (std::uint32_t i = 0; i < op.planes; ++i) {
     const std::size_t at = index(op.die, op.block, op.plane + i);
-    next_[at] = static_cast<std::uint16_t>(number + 1);
+    if (next_[at] == number) next_[at] = static_cast<std::uint16_t>(number + 1);
+    else std::erase(failed_, Failed{at, number});
     if (!data_mode_ || op.data == nullptr) continue;
     Block& block = blocks_[at];
     block.wordlines.resize(geometry_.wordlines());
@@ -63,6 +83,7 @@ OpStatus Cells::erase(const Op& op) {
   for (std::uint32_t p = op.plane; p < std::uint32_t{op.plane} + op.planes; ++p) {
     const std::size_t at = index(op.die, op.block, p);
     next_[at] = 0;
+    if (!failed_.empty()) std::erase_if(failed_, [&](const Failed& f) { return f.block == at; });
     forget(at);
   }
   return OpStatus::ok;

@@ -90,6 +90,7 @@ std::uint32_t Reliability::further_senses(std::uint32_t rung) const {
 Decoding Reliability::decode(Op& op, std::uint8_t& rung, Time now) {
   if (op.retries == 0) rung = draw(op, now);
   sensed(op, now);
+  ++senses_;
   Decoding d{.again = op.retries < further_senses(rung)};
   if (op.retries <= config_.retry_steps) {
     const std::uint32_t iterations = op.retries == 0 && rung < ladder_.iterations() ? rung + 1U : ladder_.iterations();
@@ -141,6 +142,13 @@ OpStatus Reliability::erase(const Op& op) {
   }
   if (failed) ++stats_.erase_failures;
   return failed ? OpStatus::erase_failed : OpStatus::ok;
+}
+
+void Reliability::check(Laws& laws) const {
+  const auto bad = static_cast<std::uint64_t>(std::count(bad_.begin(), bad_.end(), true));
+  laws.equal("bad blocks", bad, "from the factory + grown", stats_.factory_bad.value + stats_.grown_bad.value);
+  laws.expect(stats_.retries.value >= stats_.retried.value, "reads were retried without a sense");
+  laws.expect(stats_.soft_decoded.value <= stats_.retried.value, "soft decoding without further senses");
 }
 
 bool Reliability::bad(DieId die, BlockId block) const {

@@ -9,6 +9,7 @@
 #pragma once
 #include <vector>
 
+#include "base/laws.h"
 #include "base/random.h"
 #include "base/stats.h"
 #include "nand/geometry.h"
@@ -50,6 +51,10 @@ class Reliability {
   /// The error rate of a page, were it read now.
   double rber(DieId die, BlockId block, std::uint32_t plane, PageId page, Time now) const;
 
+  /// Senses decoded so far.
+  std::uint64_t senses() const { return senses_; }
+  void check(Laws& laws) const;
+
   const Ladder& ladder() const { return ladder_; }
   const ReliabilityStatistics& statistics() const { return stats_; }
 
@@ -79,6 +84,7 @@ class Reliability {
   std::uint64_t program_slope_, erase_slope_;  // failure thresholds per P/E cycle
   std::vector<Block> blocks_;
   std::vector<bool> bad_;
+  std::uint64_t senses_ = 0;
 };
 
 }  // namespace flashpath::nand

@@ -255,6 +255,34 @@ TEST(NandWear, SeedsDecideAndRepeat) {
   EXPECT_NE(digest(1), digest(2));
 }
 
+TEST(NandWear, AFailedProgramDoesNotHoldUpTheNextAndMayBeRepeatedOnce) {
+  const Geometry g{worn_config()};
+  Cells cells{g, true};
+  std::vector<unsigned char> bytes(g.wordline_bytes(4).count, 0x5a);
+  const auto op = [&](unsigned wordline, unsigned plane = 0, unsigned planes = 4) {
+    return Op{.kind = OpKind::program,
+              .page = g.page_of({wordline}, 0),
+              .plane = static_cast<std::uint8_t>(plane),
+              .planes = static_cast<std::uint8_t>(planes),
+              .size = g.wordline_bytes(planes),
+              .data = bytes.data()};
+  };
+  EXPECT_EQ(cells.fail(op(1)), OpStatus::program_failed) << "out of order: changes nothing";
+  EXPECT_EQ(cells.next_wordline({0}, {0}, 0), 0U);
+  EXPECT_EQ(cells.fail(op(0)), OpStatus::program_failed);
+  EXPECT_EQ(cells.kept(), 0U);
+  EXPECT_EQ(cells.program(op(1)), OpStatus::ok);
+  EXPECT_EQ(cells.fail(op(0)), OpStatus::program_failed) << "the repetition may fail too";
+  EXPECT_EQ(cells.program(op(0)), OpStatus::ok);
+  EXPECT_EQ(cells.next_wordline({0}, {0}, 3), 2U);
+  EXPECT_EQ(cells.kept(), 8U);
+  EXPECT_EQ(cells.program(op(0)), OpStatus::program_failed) << "programmed now";
+  EXPECT_EQ(cells.program(op(1)), OpStatus::program_failed);
+  EXPECT_EQ(cells.fail(op(2)), OpStatus::program_failed);
+  EXPECT_EQ(cells.erase({.kind = OpKind::erase, .planes = 4}), OpStatus::ok);
+  EXPECT_EQ(cells.program(op(2)), OpStatus::program_failed) << "an erase forgets what had failed";
+}
+
 TEST(NandWear, ArraysPassFailuresOnAndCellsKeepWhatTheyHeld) {
   Config c = worn_config();
   c.reliability.initial_pe = 5000;
@@ -267,7 +295,7 @@ TEST(NandWear, ArraysPassFailuresOnAndCellsKeepWhatTheyHeld) {
   EXPECT_EQ(e.op.status, OpStatus::erase_failed);
   EXPECT_EQ(p.answered - Time{}, 1300ns + 1300ns + 12 * Duration{16'384ns} + 1ms) << "the erase's command, then as long as ever";
   EXPECT_EQ(e.answered - Time{} >= 5ms, true);
-  EXPECT_EQ(t.model.cells().next_wordline({0}, {0}, 0), 0U);
+  EXPECT_EQ(t.model.cells().next_wordline({0}, {0}, 0), 1U) << "its wordline is used up";
   EXPECT_TRUE(t.model.reliability()->bad({0}, {0}));
   EXPECT_TRUE(t.model.reliability()->bad({1}, {0}));
   EXPECT_FALSE(t.model.reliability()->bad({0}, {1}));

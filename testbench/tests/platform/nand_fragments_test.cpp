@@ -82,7 +82,7 @@ Duration read_alone(const platform::Config& config) {
     spec.number_ios = 1;
     const Duration lat = rig.job(spec).direction[0].lat.max();
     EXPECT_EQ(rig.count("nand", "reads"), 1U);
-    rig.expect_sound({"client", "crypto"});
+    rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive0_write"});
     return lat;
   });
 }

@@ -50,7 +50,7 @@ TEST(PlatformFaults, ReadsOfWhatIsDeadAreMediaErrors) {
     return in_child([&] {
       Rig rig{"single-drive", small(faults)};
       const auto& r = rig.job(job(Rw::randread, 20'000));
-      rig.expect_sound({"client", "crypto"});
+      rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive0_write"});
       return r.errors;
     });
   };
@@ -76,7 +76,7 @@ TEST(PlatformFaults, WritesGoOnWithoutADie) {
   EXPECT_EQ(r.errors, 0U);  // what could not be programmed went elsewhere
   EXPECT_EQ(r.verify_errors, 0U);
   EXPECT_GT(r.verified, 1000U);
-  rig.expect_sound({"client", "crypto"});
+  rig.expect_sound({"client", "fabric_mem", "bus_crypto"});
   EXPECT_EQ(rig.count("ftl", "dead_dies"), 1U);
   EXPECT_GT(rig.count("ftl", "rewritten"), 0U);
 }
@@ -90,7 +90,7 @@ TEST(PlatformFaults, ADriveDiesUnderAJobAndNothingHangs) {
   EXPECT_GT(r.errors, 16U);
   EXPECT_GT(r.direction[0].ios, 16U * 100);
   EXPECT_EQ(rig.count("firmware", "aborted"), r.errors);
-  rig.expect_sound({"client", "crypto"});
+  rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive0_write", "drive1_write"});
 }
 
 TEST(PlatformFaults, ObjectsOfADeadDriveAreMisses) {

@@ -44,6 +44,9 @@ struct RunOptions {
 void add_platform_options(CLI::App& app, PlatformOptions& options, const std::string& preset);
 void add_run_options(CLI::App& app, RunOptions& options);
 
+/// fio's sizes: 4k is 4 KiB there and here; our own units work too.
+std::string unit_of_fio(std::string text);
+
 /// Each registers one command; the function given back runs it.
 using Command = std::function<int()>;
 Command add_describe(CLI::App& app);
@@ -53,5 +56,6 @@ Command add_bench(CLI::App& app);
 Command add_hits(CLI::App& app);
 Command add_io(CLI::App& app);
 Command add_replay(CLI::App& app);
+Command add_age(CLI::App& app);
 
 }  // namespace flashpath::sim

@@ -9,18 +9,7 @@
 #include "sim/run.h"
 
 namespace flashpath::sim {
-namespace {
 
-struct IoOptions {
-  PlatformOptions platform;
-  RunOptions run;
-  std::string rw = "randread", bs = "4k", size, runtime, ramp, offset, offset_increment;
-  std::uint32_t mix = 50, iodepth = 1, numjobs = 1;
-  std::uint64_t number_ios = 0, rate_iops = 0, seed = 1;
-  bool verify = false, norandommap = false, stripe = false;
-};
-
-/// fio's sizes: 4k is 4 KiB there and here; our own units work too.
 std::string unit_of_fio(std::string text) {
   if (text.empty()) return text;
   switch (text.back()) {
@@ -35,6 +24,17 @@ std::string unit_of_fio(std::string text) {
     default: return text.find_first_not_of("0123456789") == std::string::npos ? text + "B" : text;
   }
 }
+
+namespace {
+
+struct IoOptions {
+  PlatformOptions platform;
+  RunOptions run;
+  std::string rw = "randread", bs = "4k", size, runtime, ramp, offset, offset_increment;
+  std::uint32_t mix = 50, iodepth = 1, numjobs = 1;
+  std::uint64_t number_ios = 0, rate_iops = 0, seed = 1;
+  bool verify = false, norandommap = false, stripe = false;
+};
 
 template <class T>
 void quantity(const char* option, const std::string& text, T& out, UserErrors& errors) {

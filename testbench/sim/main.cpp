@@ -69,6 +69,7 @@ int run(int argc, char** argv) {
   };
   add("replay", "replay a serving log through the whole platform", add_replay);
   add("io", "run fio-like jobs against the drives", add_io);
+  add("age", "write a drive without any time, and save it for --set ftl.image=FILE", add_age);
   add("hits", "hit ratios of one shared cache on a log, without any time", add_hits);
   add("waf", "write amplification of garbage collection alone, for comparison with closed forms", add_waf);
   add("bench", "what the simulator itself costs: requests and flash pages per CPU second, memory, start-up", add_bench);

@@ -11,6 +11,8 @@ void Config::check(const std::string& where, UserErrors& errors) const {
     errors.add(where + ".capacity: not a multiple of " + where + ".mapping_unit");
   if (gc_low <= gc_victims)
     errors.add(where + ".gc_low: must be above " + where + ".gc_victims, or host writes stop before collection starts");
+  if (image != "none" && precondition != Precondition::none)
+    errors.add(where + ".precondition = " + std::string(name_of(precondition)) + ": " + where + ".image says what the drive holds; leave it at none");
   if (gc_high < gc_low) errors.add(where + ".gc_high: must not be below " + where + ".gc_low");
   if (gc_moves_urgent < gc_moves) errors.add(where + ".gc_moves_urgent: must not be below " + where + ".gc_moves");
 }

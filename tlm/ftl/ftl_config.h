@@ -15,6 +15,7 @@ struct Config {
   Bytes capacity = 15'360_GB;
   Bytes mapping_unit = 4_KiB;
   Precondition precondition = Precondition::none;
+  std::string image = "none";
   Bytes write_buffer = 64_MiB;
   bool flush_programs = false;
   bool power_loss_protection = true;
@@ -46,6 +47,8 @@ struct Config {
         Field{"precondition", &C::precondition,
               "state at time zero: empty, written once in address order, or in the steady state of uniform random overwrites",
               Known::assumed, "SNIA SSS PTS: workload-independent preconditioning writes sequentially; then steady state is reached"},
+        Field{"image", &C::image, "file with the state at time zero, written by `flashpath age`; none: as precondition says", Known::assumed,
+              "none"},
         Field{"write_buffer", &C::write_buffer, "DRAM for host writes not yet programmed, protected against power loss", Known::assumed,
               "one wordline in each of 128 dies in programming (24 MiB), and as much again twice", Range<Bytes>{64_KiB, 64_GiB}},
         Field{"flush_programs", &C::flush_programs, "a flush pads and programs what is buffered, instead of trusting the protected buffer",

@@ -21,6 +21,7 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
                    Event answered)
     : agenda_{agenda},
       config_{config},
+      geometry_{geometry},
       layout_{geometry, config.mapping_unit},
       data_mode_{data_mode},
       issue_flash_{issue_flash},
@@ -39,18 +40,24 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
   errors.raise_if_any();
   free_ = layout_.superblocks();
   for (std::size_t i = 0; i < streams_.size(); ++i) streams_[i].handle = static_cast<std::uint16_t>(i % config_.write_streams);
-  for (std::uint32_t s = 0; s < mapping_.start().used(); ++s) {
+  if (config_.image != "none") load(config_.image);
+  for (std::uint32_t s = 0; config_.image == "none" && s < mapping_.start().used(); ++s) {
     Superblock& sb = superblocks_[s];
-    sb.state = SuperblockState::closed;
     sb.valid = mapping_.start().valid(s);
     sb.as_started = config_.precondition == Precondition::random;
     if (!sb.as_started) sb.runs.append(layout_.first_of(s), sb.valid);
-    wear_.taken(s);
-    wear_.closed(s);
-    closed_.add(s);
-    --free_;
+    start_closed(s);
   }
   if (config_.recoverable) keep_spare_area();
+}
+
+/// At time zero the superblock is full.
+void FtlModel::start_closed(std::uint32_t superblock) {
+  superblocks_[superblock].state = SuperblockState::closed;
+  wear_.taken(superblock);
+  wear_.closed(superblock);
+  closed_.add(superblock);
+  --free_;
 }
 
 /// Books the look-up unit: 16 neighbouring entries (a cache line of four-byte entries) at a time.
@@ -175,8 +182,14 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
   }
 }
 
-std::uint32_t FtlModel::written_wordlines(std::uint32_t superblock) const {
-  return superblocks_[superblock].state == SuperblockState::closed ? layout_.program_units() / layout_.dies() : 0;
+std::uint32_t FtlModel::written_wordlines(std::uint32_t superblock, std::uint32_t die) const {
+  if (superblocks_[superblock].state == SuperblockState::closed) return layout_.program_units() / layout_.dies();
+  for (const WriteStream& stream : streams_) {
+    if (stream.superblock != superblock) continue;
+    const auto pus = static_cast<std::uint32_t>(stream.next * unit_ / layout_.program_unit());
+    return pus / layout_.dies() + (die < pus % layout_.dies() ? 1 : 0);
+  }
+  return 0;
 }
 
 Bytes FtlModel::memory() const {

@@ -44,6 +44,8 @@
 
 namespace flashpath::ftl {
 
+class ImageWriter;
+
 /// How many have a share of [0, 10 %), [10 %, 20 %), ... [90 %, 100 %].
 using Tenths = std::array<std::uint64_t, 10>;
 
@@ -104,8 +106,12 @@ class FtlModel {
   const Superblock& superblock(std::uint32_t i) const { return superblocks_[i]; }
   std::uint32_t free_superblocks() const { return free_; }
   Bytes buffered() const { return {used_}; }
-  /// At time zero: wordlines of each block of the superblock that hold data.
-  std::uint32_t written_wordlines(std::uint32_t superblock) const;
+  /// At time zero: wordlines of the superblock's blocks on this die that hold data.
+  std::uint32_t written_wordlines(std::uint32_t superblock, std::uint32_t die) const;
+  /// For an image: programs what is begun, with padding; nothing is under way; what is known then (ftl_image.cpp).
+  void pad_all(Time now);
+  bool idle() const;
+  void save(ImageWriter& out) const;
   /// Memory of map and reverse information.
   Bytes memory() const;
   /// Programmed bytes per byte written by the host; for reports.
@@ -162,6 +168,9 @@ class FtlModel {
   void settle(std::uint32_t superblock);
   void dropped(Position position, std::uint64_t count);
 
+  void start_closed(std::uint32_t superblock);
+  void load(const std::string& path);
+
   // Garbage collection (ftl_gc.cpp, ftl_move.cpp)
   void collect(Time now);
   bool choose_victim(Time now);
@@ -206,6 +215,7 @@ class FtlModel {
 
   Agenda& agenda_;
   Config config_;
+  Geometry geometry_;
   Layout layout_;
   bool data_mode_;
   IssueFlash issue_flash_;

@@ -19,8 +19,8 @@ class Ftl : public Part {
   virtual tlm_utils::simple_target_socket<SplitPort>& in_write() = 0;  ///< writes, trims, flushes: END_REQ when accepted
   virtual tlm_utils::simple_initiator_socket<InitiatorPort>& flash() = 0;
   virtual Bytes capacity() const = 0;
-  /// At time zero: how many wordlines of a superblock's blocks hold data, for the flash to know.
-  virtual std::uint32_t written_wordlines(std::uint32_t /*superblock*/) const { return 0; }
+  /// At time zero: how many wordlines of a superblock's blocks on a die hold data, for the flash to know.
+  virtual std::uint32_t written_wordlines(std::uint32_t /*superblock*/, std::uint32_t /*die*/) const { return 0; }
 };
 
 /// A distribution over ten classes.
@@ -53,7 +53,9 @@ class ModelFtl final : public Ftl {
   tlm_utils::simple_target_socket<SplitPort>& in_write() override { return write_port_.socket; }
   tlm_utils::simple_initiator_socket<InitiatorPort>& flash() override { return flash_port_.socket; }
   Bytes capacity() const override { return capacity_; }
-  std::uint32_t written_wordlines(std::uint32_t superblock) const override { return model_.written_wordlines(superblock); }
+  std::uint32_t written_wordlines(std::uint32_t superblock, std::uint32_t die) const override {
+    return model_.written_wordlines(superblock, die);
+  }
   const FtlModel& model() const { return model_; }
 
   void check(Laws& laws, Time now) const override;

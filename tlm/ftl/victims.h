@@ -36,6 +36,11 @@ class Victims {
     dirty_[superblock] = true;
     touched_.push_back(superblock);
   }
+  /// visit(superblock): all, in the order they were closed.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (std::uint32_t i = first_; i != no_superblock; i = places_[i].after) visit(i);
+  }
   /// The victim, or no_superblock; it stays until it is removed.
   std::uint32_t choose();
 

@@ -33,6 +33,12 @@ class Wear {
     most_ = std::max(most_, superblocks_[i].erases);
   }
 
+  /// At time zero, free still: its erases have been set.
+  void worn(std::uint32_t i) {
+    free_.remove(i);
+    freed(i);
+  }
+
   /// The least worn, lowest number on ties; no_superblock: there is none.
   std::uint32_t least_free() const { return free_.best(); }
   std::uint32_t least_closed() const { return closed_.best(); }

@@ -25,8 +25,9 @@ void Drive::connect(const Config& config, const Wire& wire) {
   // A drive that starts written: the flash must know which blocks hold data.
   const ftl::Geometry g = geometry_of(config.nand);
   for (std::uint32_t b = 0; b < g.blocks_per_plane; ++b) {
-    const std::uint32_t wordlines = ftl->written_wordlines(b);
-    for (std::uint16_t d = 0; wordlines != 0 && d < g.dies; ++d) nand->precondition(nand::DieId{d}, nand::BlockId{b}, wordlines);
+    for (std::uint16_t d = 0; d < g.dies; ++d) {
+      if (const std::uint32_t n = ftl->written_wordlines(b, d); n != 0) nand->precondition(nand::DieId{d}, nand::BlockId{b}, n);
+    }
   }
   nvme->on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)>::to<&Drive::command_done>(this));
 }

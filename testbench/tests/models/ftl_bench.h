@@ -50,6 +50,11 @@ class FakeFlash {
     agenda_.post<&FakeFlash::done>(end, this, reinterpret_cast<std::uint64_t>(&op));
   }
 
+  /// The block's first wordlines are programmed already.
+  void written(std::uint32_t die, std::uint32_t block, std::uint32_t wordlines) {
+    next_[std::size_t{die} * g.blocks_per_plane + block] = wordlines;
+  }
+
   struct Seen {
     nand::Op op;
     Time at;
@@ -112,7 +117,9 @@ struct Drive {
               Delegate<void(nand::Op&, Time)>::to<&FakeFlash::submit>(&flash),
               FtlModel::Event::to<&Drive::on_accepted>(this),
               FtlModel::Event::to<&Drive::on_answered>(this)} {
-    flash.preconditioned = c.precondition != Precondition::none;
+    for (std::uint32_t b = 0; b < g.blocks_per_plane; ++b) {
+      for (std::uint32_t d = 0; d < g.dies; ++d) flash.written(d, b, model.written_wordlines(b, d));
+    }
     flash.answered = Delegate<void(nand::Op&, Time)>::to<&FtlModel::flash_answered>(&model);
   }
   struct Io {

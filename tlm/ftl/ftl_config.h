@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flash translation layer of one drive: what it exports, how it buffers and maps, when it collects garbage.
 #pragma once
+#include <algorithm>
 #include <string>
 #include <tuple>
 
@@ -16,6 +17,10 @@ struct Config {
   Bytes mapping_unit = 4_KiB;
   Precondition precondition = Precondition::none;
   std::string image = "none";
+  MapKind map = MapKind::full;
+  Bytes map_cache = 256_MiB;
+  Bytes map_page = 16_KiB;
+  Bytes map_entry = 4_B;
   Bytes write_buffer = 64_MiB;
   bool flush_programs = false;
   bool power_loss_protection = true;
@@ -49,6 +54,14 @@ struct Config {
               Known::assumed, "SNIA SSS PTS: workload-independent preconditioning writes sequentially; then steady state is reached"},
         Field{"image", &C::image, "file with the state at time zero, written by `flashpath age`; none: as precondition says", Known::assumed,
               "none"},
+        Field{"map", &C::map, "the map is in memory as a whole, or on flash with a cache (DFTL)", Known::assumed,
+              "about 1 GB of DRAM per TB holds all of it; cached: Gupta, Kim, Urgaonkar: DFTL, ASPLOS'09"},
+        Field{"map_cache", &C::map_cache, "memory for translation pages (map = cached)", Known::assumed,
+              "a quarter of the map of 1 TB in units of 4 KiB", Range<Bytes>{4_KiB, 1024_GiB}},
+        Field{"map_page", &C::map_page, "bytes of a translation page: read and programmed as a whole", Known::assumed,
+              "a flash page, as in DFTL", Range<Bytes>{4_KiB, 256_KiB}},
+        Field{"map_entry", &C::map_entry, "bytes of an entry of a translation page", Known::assumed,
+              "a physical address of 32 bits", Range<Bytes>{1_B, 64_B}},
         Field{"write_buffer", &C::write_buffer, "DRAM for host writes not yet programmed, protected against power loss", Known::assumed,
               "one wordline in each of 128 dies in programming (24 MiB), and as much again twice", Range<Bytes>{64_KiB, 64_GiB}},
         Field{"flush_programs", &C::flush_programs, "a flush pads and programs what is buffered, instead of trusting the protected buffer",
@@ -89,6 +102,13 @@ struct Config {
               Known::assumed, "static wear levelling; 0: off", Range{0U, 1'000'000U}},
     };
   }
+
+  /// Mapping units exported, translation pages (map = full: none), and units of both.
+  std::uint64_t data_units() const { return capacity.count / std::max<std::uint64_t>(1, mapping_unit.count); }
+  std::uint64_t map_pages() const {
+    return map == MapKind::full ? 0 : ceil_div(data_units(), std::max<std::uint64_t>(1, map_page / map_entry));
+  }
+  std::uint64_t all_units() const { return data_units() + map_pages() * (map_page.count / std::max<std::uint64_t>(1, mapping_unit.count)); }
 
   void check(const std::string& where, UserErrors& errors) const;
   /// What only shows with the flash beside it.

@@ -27,12 +27,19 @@ std::vector<Parameter> parameters_of(const Config& c, const Geometry& g) {
           {"bytes of a mapping unit", c.mapping_unit.count},
           {"bytes of capacity", c.capacity.count},
           {"write streams", c.write_streams},
+          {"translation pages", c.map_pages()},
+          {"bytes of a translation page", c.map == MapKind::full ? 0 : c.map_page.count},
           {"gc_isolation", static_cast<std::uint64_t>(c.gc_isolation)}};
 }
 }  // namespace
 
 /// Pads and programs everything begun, so that the buffer runs empty.
 void FtlModel::pad_all(Time now) {
+  if (cache_) {
+    cache_->for_each([&](MapPage& p) {
+      if (p.dirty && write_map(p.page, now)) p.dirty = false;
+    });
+  }
   for (std::size_t i = 0; i < streams_.size(); ++i) pad(streams_[i], i < config_.write_streams, now);
 }
 

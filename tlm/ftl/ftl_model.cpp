@@ -8,10 +8,12 @@ namespace flashpath::ftl {
 namespace {
 /// In steady state as many superblocks are free as garbage collection keeps on average, and one per stream is being filled.
 Start start_of(const Config& c, const Layout& layout) {
-  const std::uint64_t units = c.capacity.count / std::max<std::uint64_t>(1, c.mapping_unit.count);
+  const std::uint64_t units = c.all_units();
   const std::uint64_t least = layout.units() == 0 ? ~0ULL : ceil_div(units, layout.units());
   if (c.precondition == Precondition::none || least > layout.superblocks()) return {};  // a mistake: said by Config::check
-  const std::uint64_t spare = (c.gc_low + c.gc_high) / 2 + c.write_streams + 1;
+  const std::uint32_t open =
+      c.write_streams + (c.gc_isolation == GcIsolation::persistent ? c.write_streams : 1) + (c.map == MapKind::cached ? 1 : 0);
+  const std::uint64_t spare = (c.gc_low + c.gc_high) / 2 + open;
   const std::uint64_t used = layout.superblocks() > spare ? layout.superblocks() - spare : 0;
   return Start{c.precondition, units, layout.units(), static_cast<std::uint32_t>(std::max(used, least))};
 }
@@ -27,10 +29,12 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
       issue_flash_{issue_flash},
       accepted_{accepted},
       answered_{answered},
-      mapping_{config.capacity / config.mapping_unit, layout_.units() * layout_.superblocks(), start_of(config, layout_)},
+      mapping_{config.all_units(), layout_.units() * layout_.superblocks(), start_of(config, layout_)},
+      data_units_{config.data_units()},
       unit_{config.mapping_unit.count},
       superblocks_(layout_.superblocks()),
-      streams_(config.write_streams + (config.gc_isolation == GcIsolation::persistent ? config.write_streams : 1U)),
+      streams_(config.write_streams + (config.gc_isolation == GcIsolation::persistent ? config.write_streams : 1U) +
+               (config.map == MapKind::cached ? 1U : 0U)),
       closed_{config.gc_policy, config.gc_d, layout_.units(), superblocks_},
       wear_{superblocks_},
       erases_left_(layout_.superblocks()) {
@@ -40,6 +44,11 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
   errors.raise_if_any();
   free_ = layout_.superblocks();
   for (std::size_t i = 0; i < streams_.size(); ++i) streams_[i].handle = static_cast<std::uint16_t>(i % config_.write_streams);
+  if (config_.map == MapKind::cached) {
+    map_page_units_ = config_.map_page.count / unit_;
+    map_entries_ = config_.map_page / config_.map_entry;
+    cache_ = std::make_unique<MapCache>(config_.map_pages(), config_.map_cache / config_.map_page);
+  }
   if (config_.image != "none") load(config_.image);
   for (std::uint32_t s = 0; config_.image == "none" && s < mapping_.start().used(); ++s) {
     Superblock& sb = superblocks_[s];
@@ -74,6 +83,8 @@ void FtlModel::submit(Request& request, Time now) {
   job.entered = now;
   job.stream = {now, now};
   job.done = 0;
+  job.map_waits = 0;
+  job.map_wanted = false;
   request.status = RequestStatus::ok;
   ++counts_.submitted;
   inside_.enter(now);
@@ -85,6 +96,7 @@ void FtlModel::submit(Request& request, Time now) {
     agenda_.post<&FtlModel::looked_up>(look_up(units, config_.lookup_latency, now), this, reinterpret_cast<std::uint64_t>(&job));
     return;
   }
+  if (cache_ && request.kind == RequestKind::write && request.status == RequestStatus::ok && request.size.count != 0) want_map(job, now);
   line_.push(job);
   pump(now);
 }
@@ -161,6 +173,13 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
       unpin(superblock, now);
       return;
     }
+    case OpOwner::map: {
+      MapPage& page = *static_cast<MapPage*>(owner);
+      ops_.give(op);
+      if (--page.pieces == 0) map_loaded(page, now);
+      unpin(superblock, now);
+      return;
+    }
     case OpOwner::move: {
       Move& move = *static_cast<Move*>(owner);
       move.lost = move.lost || op.status != nand::OpStatus::ok;
@@ -194,6 +213,7 @@ std::uint32_t FtlModel::written_wordlines(std::uint32_t superblock, std::uint32_
 
 Bytes FtlModel::memory() const {
   Bytes all = mapping_.memory();
+  if (cache_) all += Bytes{cache_->memory()};
   for (const Superblock& sb : superblocks_) all += Bytes{sizeof sb + sb.runs.memory() + sb.slots.capacity() * sizeof(std::uint32_t)};
   return all;
 }
@@ -223,6 +243,9 @@ void FtlModel::explain(Stall& stall) const {
   }
   if (!flushing_.empty()) stall.waits(flushing_.size(), "flushes", "their programs");
   if (!restoring_.empty()) stall.waits(restoring_.size(), "units of a power-loss dump", "a free superblock");
+  std::uint64_t loading = 0;
+  if (cache_) cache_->for_each([&](const MapPage& p) { loading += p.loading ? 1U : 0U; });
+  if (loading != 0) stall.waits(loading, "translation pages", "the flash");
   if (!read_waits_.empty()) stall.waits(read_waits_.size(), "reads", "the old bytes of a unit being rewritten");
   std::uint64_t programs = 0;
   for (const Slot& s : slots_) programs += s.issued ? 1U : 0U;

@@ -26,7 +26,9 @@
 // picosecond only if its answer comes first. A read sees every write accepted before its look-up is done. A host write
 // beats a move of the same unit: a move looks again before it appends.
 //
-// Not modelled: map cache misses and map journalling (the map is in DRAM), read disturb and retention refresh, bad blocks: a
+// With map = cached the map is on flash (ftl_map.cpp): a miss is answered by one flash read more.
+//
+// Not modelled: map journalling, read disturb and retention refresh, bad blocks: a
 // failed program or erase is issued again, as onto a spare of equal timing. Bytes of a buffered read are there at once.
 #pragma once
 #include <array>
@@ -38,6 +40,7 @@
 #include "ftl/ftl_config.h"
 #include "ftl/ftl_power.h"
 #include "ftl/ftl_state.h"
+#include "ftl/map_cache.h"
 #include "ftl/victims.h"
 #include "ftl/wear.h"
 #include "nand/nand_op.h"
@@ -51,6 +54,9 @@ using Tenths = std::array<std::uint64_t, 10>;
 
 /// What the model counts; all in bytes unless said otherwise.
 struct Counts {
+  std::uint64_t map_hits = 0, map_misses = 0;  // translation pages that requests needed: here, or not yet
+  std::uint64_t map_reads = 0;                 // read from flash
+  std::uint64_t map_written = 0;               // placed for programming
   std::uint64_t submitted = 0, answered = 0;  // requests
   std::uint64_t host_read = 0, host_written = 0;
   std::uint64_t placed = 0, programmed_host = 0;  // whole mapping units of host writes; those of them that are on flash
@@ -129,7 +135,7 @@ class FtlModel {
   Tenths closed_valid() const;
 
  private:
-  enum class OpOwner : std::uint8_t { read, program, fill, move, erase };
+  enum class OpOwner : std::uint8_t { read, program, fill, move, erase, map };
 
   // Requests (ftl_model.cpp)
   Time look_up(std::uint64_t units, Duration latency, Time now);
@@ -151,7 +157,7 @@ class FtlModel {
   void pump(Time now);
   bool step(Job& job, Time now);
   bool write_step(Job& job, Time now);
-  void trim(const Request& request);
+  void trim(const Request& request, Time now);
   void flush(Job& job, Time now);
   bool open(WriteStream& stream, bool host);
   std::uint64_t place(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t count, const unsigned char* from);
@@ -170,6 +176,17 @@ class FtlModel {
 
   void start_closed(std::uint32_t superblock);
   void load(const std::string& path);
+
+  // The map on flash (ftl_map.cpp)
+  MapPage& load_map(std::uint64_t page, Time now);
+  void map_loaded(MapPage& page, Time now);
+  bool want_map(Job& job, Time now);
+  void leave_map(Job& job, Time now);
+  void note_map(std::uint64_t unit, std::uint64_t count);
+  void trim_map(std::uint64_t unit, std::uint64_t count, Time now);
+  void change_map(Time now);
+  void evict_map(Time now);
+  bool write_map(std::uint64_t page, Time now);
 
   // Garbage collection (ftl_gc.cpp, ftl_move.cpp)
   void collect(Time now);
@@ -221,6 +238,10 @@ class FtlModel {
   IssueFlash issue_flash_;
   Event accepted_, answered_;
   Mapping mapping_;
+  std::uint64_t data_units_;  // exported; behind them: translation pages
+  std::uint64_t map_page_units_ = 1, map_entries_ = 1;
+  std::unique_ptr<MapCache> cache_;          // map = cached
+  std::vector<std::uint64_t> map_changes_;  // translation pages, not yet in the cache
   std::uint64_t unit_;
 
   std::vector<Superblock> superblocks_;

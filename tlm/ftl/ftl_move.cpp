@@ -111,6 +111,7 @@ bool FtlModel::finish_move(Move& move, Time now) {
     }
   }
   issue_programs(stream, now);
+  if (cache_) change_map(now);
   if (move.run < move.runs.size()) return false;
   Victim& v = victim(move.victim);
   --v.moving;

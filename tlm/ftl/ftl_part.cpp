@@ -93,6 +93,10 @@ void ModelFtl::finish(Time now) {
   buffer_hit_.value = c.buffer_hit;
   unmapped_read_.value = c.unmapped_read;
   rewrites_.value = c.rewrites;
+  map_hits_.value = c.map_hits;
+  map_misses_.value = c.map_misses;
+  map_reads_.value = c.map_reads;
+  map_written_.value = c.map_written;
   trimmed_.value = c.trimmed;
   failures_.value = c.failures;
   placed_.value = c.placed;

@@ -88,6 +88,10 @@ class ModelFtl final : public Ftl {
   stats::Counter buffer_hit_{stats, "buffer_hit", U::byte, "read from the write buffer"};
   stats::Counter unmapped_read_{stats, "unmapped_read", U::byte, "read as zeros"};
   stats::Counter rewrites_{stats, "rewrites", U::count, "mapping units written in part"};
+  stats::Counter map_hits_{stats, "map_hits", U::count, "translation pages that requests needed and were in the cache (map = cached)"};
+  stats::Counter map_misses_{stats, "map_misses", U::count, "... that were not there yet"};
+  stats::Counter map_reads_{stats, "map_reads", U::count, "translation pages read from flash, for moves and trims too"};
+  stats::Counter map_written_{stats, "map_written", U::byte, "of translation pages given to program units"};
   stats::Counter trimmed_{stats, "trimmed", U::count, "mapping units deallocated"};
   stats::Counter failures_{stats, "failures", U::count, "flash operations that failed"};
   stats::Counter placed_{stats, "placed", U::byte, "whole mapping units of host writes; (placed + gc_moved) / placed: write amplification"};

@@ -19,17 +19,20 @@ void FtlModel::looked_up(Time now, std::uint64_t arg) {
       return;
     }
     if (!lost_.empty() && lost(first_unit(request), last_unit(request))) {
+      if (cache_) leave_map(job, now);
       request.status = RequestStatus::uncorrectable;
       request.journey.mark(Stage::map, now);
       request.stream = {now, now};
       answer(job, now);
       return;
     }
+    if (cache_ && (job.map_waits != 0 || (!job.map_wanted && !want_map(job, now)))) return;
     counts_.host_read += request.size.count;
     request.journey.mark(Stage::map, now);
     job.stream = {now, now};
     job.pieces =
         fetch(request.address.count, request.size.count, data_mode_ ? request.data : nullptr, OpOwner::read, &job, request.journey, now);
+    if (cache_) leave_map(job, now);
     if (job.pieces != 0) return;
   }
   request.journey.mark(Stage::map, now);

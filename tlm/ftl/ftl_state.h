@@ -61,6 +61,8 @@ struct Job {
   std::uint64_t done = 0;  ///< write: units placed; flush: slots to wait for
   std::uint64_t sequence = 0;
   std::uint64_t journal = 0;  ///< flush: trims up to this number
+  std::uint32_t map_waits = 0;  ///< translation pages to come
+  bool map_wanted = false;      ///< its translation pages are kept for it
   Job* next = nullptr;
 };
 

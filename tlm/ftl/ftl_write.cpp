@@ -22,6 +22,7 @@ void FtlModel::pump(Time now) {
       request.journey.mark(Stage::buffer_wait, now);
       counts_.buffer_wait += now - job.entered;
       const bool write = request.kind == RequestKind::write && request.status == RequestStatus::ok;
+      if (cache_) leave_map(job, now);
       if (request.kind == RequestKind::flush) flush(job, now);
       if (job.done == 0 || write) {
         const std::uint64_t units = write ? ceil_div(request.size.count, unit_) : 1;
@@ -37,12 +38,13 @@ void FtlModel::pump(Time now) {
 /// One request from the line; false: it has to wait.
 bool FtlModel::step(Job& job, Time now) {
   if (job.request->status != RequestStatus::ok) return true;
+  if (job.map_waits != 0) return false;
   if (read_only_ && job.request->kind == RequestKind::write) {
     job.request->status = RequestStatus::write_fault;
     return true;
   }
   if (job.request->kind == RequestKind::write) return write_step(job, now);
-  if (job.request->kind == RequestKind::trim) trim(*job.request);
+  if (job.request->kind == RequestKind::trim) trim(*job.request, now);
   return true;
 }
 
@@ -92,7 +94,7 @@ bool FtlModel::write_step(Job& job, Time now) {
 }
 
 /// Whole units only.
-void FtlModel::trim(const Request& request) {
+void FtlModel::trim(const Request& request, Time now) {
   const std::uint64_t first = ceil_div(request.address.count, unit_);
   const std::uint64_t last = (request.address.count + request.size.count) / unit_;
   if (first >= last) return;
@@ -101,6 +103,7 @@ void FtlModel::trim(const Request& request) {
   if (spare_area_) spare_area_->trimmed(first, last - first);
   mapping_.replace(first, last - first, nowhere, [this](Position p, std::uint64_t n) { dropped(p, n); });
   counts_.trimmed += before - mapping_.mapped();
+  if (cache_) trim_map(first, last - first, now);
 }
 
 /// Pads what is begun, so that it is programmed; job.done: the program units to wait for.
@@ -168,6 +171,7 @@ std::uint64_t FtlModel::place(WriteStream& stream, bool host, std::uint64_t unit
   sb.runs.append(unit, n);
   if (spare_area_) spare_area_->wrote(stream.superblock, stream.next, unit, n);
   append(stream, host, n, from);
+  if (cache_ && !host && unit < data_units_) note_map(unit, n);
   return n;
 }
 

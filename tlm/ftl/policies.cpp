@@ -5,6 +5,7 @@
 
 namespace flashpath::ftl {
 
+std::string_view name_of(MapKind kind) { return kind == MapKind::full ? "full" : "cached"; }
 std::string_view name_of(GcPacing pacing) { return pacing == GcPacing::threshold ? "threshold" : "tokens"; }
 std::string_view name_of(GcIsolation isolation) { return isolation == GcIsolation::initial ? "initial" : "persistent"; }
 
@@ -18,6 +19,10 @@ std::string_view name_of(GcPolicy policy) {
   return "";
 }
 
+std::span<const MapKind> all_of(const MapKind*) {
+  static constexpr std::array all{MapKind::full, MapKind::cached};
+  return all;
+}
 std::span<const GcPolicy> all_of(const GcPolicy*) {
   static constexpr std::array all{GcPolicy::greedy, GcPolicy::cost_benefit, GcPolicy::d_choices, GcPolicy::fifo};
   return all;

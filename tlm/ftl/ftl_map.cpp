@@ -43,8 +43,8 @@ bool FtlModel::want_map(Job& job, Time now) {
   const std::uint64_t last = (request.address.count + request.size.count - 1) / unit_ / map_entries_;
   for (std::uint64_t page = request.address.count / unit_ / map_entries_; page <= last; ++page) {
     MapPage* p = cache_->use(page);
-    ++(p != nullptr && !p->loading ? counts_.map_hits : counts_.map_misses);
     if (p == nullptr) p = &load_map(page, now);
+    ++(p->loading ? counts_.map_misses : counts_.map_hits);
     ++p->users;
     if (!p->loading) continue;
     p->waiting.push_back(&job);

@@ -91,7 +91,9 @@ int run_age(const AgeOptions& o) {
   const platform::Config& config = resolved.config;
   UserErrors errors;
   Bytes bs = config.ftl.mapping_unit;
-  if (Given given{.text = unit_of_fio(o.bs)}; !o.bs.empty() && !parse(given, bs)) errors.add("--bs " + o.bs + ": not a size");
+  Given given;
+  given.text = unit_of_fio(o.bs);
+  if (!o.bs.empty() && !parse(given, bs)) errors.add("--bs " + o.bs + ": not a size");
   if (bs.count == 0 || bs > config.ftl.capacity) errors.add("--bs " + o.bs + ": must be above zero and at most ftl.capacity");
   if (o.rw != "write" && o.rw != "randwrite") errors.add("--rw " + o.rw + ": not one of write, randwrite");
   if (!(o.drive_writes >= 0 && o.drive_writes <= 1000)) errors.add("--drive_writes: must be between 0 and 1000");

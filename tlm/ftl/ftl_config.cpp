@@ -9,10 +9,13 @@ void Config::check(const std::string& where, UserErrors& errors) const {
   if (!std::has_single_bit(mapping_unit.count)) errors.add(where + ".mapping_unit: must be a power of two");
   if (mapping_unit.count != 0 && (capacity % mapping_unit).count != 0)
     errors.add(where + ".capacity: not a multiple of " + where + ".mapping_unit");
+  if (map == MapKind::cached && gc_low == gc_victims + 1)
+    errors.add(where + ".gc_low: must be above " + where + ".gc_victims + 1: with a cached map one superblock more is kept back");
   if (gc_low <= gc_victims)
     errors.add(where + ".gc_low: must be above " + where + ".gc_victims, or host writes stop before collection starts");
   if (image != "none" && precondition != Precondition::none)
-    errors.add(where + ".precondition = " + std::string(name_of(precondition)) + ": " + where + ".image says what the drive holds; leave it at none");
+    errors.add(where + ".precondition = " + std::string(name_of(precondition)) + ": " + where +
+               ".image says what the drive holds; leave it at none");
   if (map == MapKind::cached) {
     if (mapping_unit.count != 0 && (map_page % mapping_unit).count != 0)
       errors.add(where + ".map_page: not a multiple of " + where + ".mapping_unit");
@@ -32,13 +35,14 @@ void Config::check(const std::string& where, const Geometry& g, UserErrors& erro
   }
   // Open: one per stream and those of garbage collection; kept for it; and garbage enough that a victim gains something.
   const std::uint64_t collecting = gc_isolation == GcIsolation::persistent ? write_streams : 1;
-  const std::uint64_t spare = std::uint64_t{write_streams} + collecting + 1 + gc_victims + gc_low + (recoverable ? 2 : 0) +
-                              (map == MapKind::cached ? 1 : 0);
+  const std::uint64_t spare =
+      std::uint64_t{write_streams} + collecting + 1 + gc_victims + gc_low + (recoverable ? 2 : 0) + (map == MapKind::cached ? 1 : 0);
   const std::uint64_t used = ceil_div(all_units(), units);
   if (used + spare > g.blocks_per_plane) {
     errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(g.superblock()) +
                " and " + std::to_string(spare) +
-               " spare ones (write_streams + gc_low + gc_victims + 1, and 1 or, isolated, write_streams; two more if recoverable, one if the map is cached); the "
+               " spare ones (write_streams + gc_low + gc_victims + 1, and 1 or, isolated, write_streams; two more if recoverable, one if "
+               "the map is cached); the "
                "flash has " +
                std::to_string(g.blocks_per_plane));
   }

@@ -157,7 +157,8 @@ void FtlModel::load(const std::string& path) {
     stream.superblock = static_cast<std::uint32_t>(s);
     superblocks_[s].slots.assign(layout_.program_units(), 0);
   }
-  for (std::uint64_t s = 0; s < total; ++s) require(superblocks_[s].state != SuperblockState::open || owned[s], "an open superblock of nobody");
+  for (std::uint64_t s = 0; s < total; ++s)
+    require(superblocks_[s].state != SuperblockState::open || owned[s], "an open superblock of nobody");
 
   std::uint64_t next = 0;
   for (std::uint64_t count = in.get(); count != 0; count = in.get()) {

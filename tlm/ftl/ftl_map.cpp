@@ -110,7 +110,7 @@ void FtlModel::evict_map(Time now) {
 bool FtlModel::write_map(std::uint64_t page, Time now) {
   WriteStream& stream = streams_.back();
   for (std::uint64_t done = 0; done < map_page_units_;) {
-    if (!open(stream, true)) return false;
+    if (stream.superblock == no_superblock && free_ <= config_.gc_victims) return false;  // those are kept for moves
     const std::uint64_t n = place(stream, false, data_units_ + page * map_page_units_ + done, map_page_units_ - done, nullptr);
     counts_.map_written += n * unit_;
     done += n;

@@ -57,7 +57,7 @@ struct Counts {
   std::uint64_t map_hits = 0, map_misses = 0;  // translation pages that requests needed: here, or not yet
   std::uint64_t map_reads = 0;                 // read from flash
   std::uint64_t map_written = 0;               // placed for programming
-  std::uint64_t submitted = 0, answered = 0;  // requests
+  std::uint64_t submitted = 0, answered = 0;   // requests
   std::uint64_t host_read = 0, host_written = 0;
   std::uint64_t placed = 0, programmed_host = 0;  // whole mapping units of host writes; those of them that are on flash
   std::uint64_t flash_read = 0, flash_programmed = 0;
@@ -240,7 +240,7 @@ class FtlModel {
   Mapping mapping_;
   std::uint64_t data_units_;  // exported; behind them: translation pages
   std::uint64_t map_page_units_ = 1, map_entries_ = 1;
-  std::unique_ptr<MapCache> cache_;          // map = cached
+  std::unique_ptr<MapCache> cache_;         // map = cached
   std::vector<std::uint64_t> map_changes_;  // translation pages, not yet in the cache
   std::uint64_t unit_;
 

@@ -60,7 +60,7 @@ struct Job {
   Journey journey{};
   std::uint64_t done = 0;  ///< write: units placed; flush: slots to wait for
   std::uint64_t sequence = 0;
-  std::uint64_t journal = 0;  ///< flush: trims up to this number
+  std::uint64_t journal = 0;    ///< flush: trims up to this number
   std::uint32_t map_waits = 0;  ///< translation pages to come
   bool map_wanted = false;      ///< its translation pages are kept for it
   Job* next = nullptr;

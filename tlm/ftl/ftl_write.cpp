@@ -137,10 +137,11 @@ void FtlModel::pad(WriteStream& stream, bool host, Time now) {
 }
 
 /// Gives the stream a superblock, the least worn free one (for cold data the most worn). Host streams leave the last ones to
-/// garbage collection, and with `recoverable` two more to what power losses leave half written.
+/// garbage collection, and with `recoverable` two more to what power losses leave half written, with a cached map one more to
+/// translation pages.
 bool FtlModel::open(WriteStream& stream, bool host) {
   if (stream.superblock != no_superblock) return true;
-  if (free_ <= (host ? config_.gc_victims + (spare_area_ ? 2U : 0U) : 0U)) return false;
+  if (free_ <= (host ? config_.gc_victims + (spare_area_ ? 2U : 0U) + (cache_ ? 1U : 0U) : 0U)) return false;
   const std::uint32_t best = !host && levelling_ ? wear_.most_free() : wear_.least_free();
   if (!host) levelling_ = false;
   wear_.taken(best);

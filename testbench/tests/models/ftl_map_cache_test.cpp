@@ -144,8 +144,10 @@ TEST(FtlMapCache, EverythingAtOnceStaysWhole) {
     Random random{3, "all"};
     for (int i = 0; i < 20'000; ++i) {
       const std::uint64_t kind = random.below(20), n = 1 + random.below(kind == 0 ? 700 : 12), at = random.below(5120 - n);
-      drive.submit(kind == 0 ? RequestKind::trim : kind < 8 ? RequestKind::read : RequestKind::write, at * 4096 + random.below(2) * 512,
-                   n * 4096 - 512);
+      drive.submit(kind == 0  ? RequestKind::trim
+                   : kind < 8 ? RequestKind::read
+                              : RequestKind::write,
+                   at * 4096 + random.below(2) * 512, n * 4096 - 512);
       if (random.below(40) == 0) {
         drive.agenda.run();
         for (const auto& io : drive.ios) ASSERT_NE(io->answered, never);

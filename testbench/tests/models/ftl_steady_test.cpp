@@ -76,7 +76,8 @@ std::array<double, 11> deciles(const Drive& drive) {
   std::vector<double> valid;
   for (std::uint32_t s = 0; s < drive.model.layout().superblocks(); ++s) {
     const Superblock& sb = drive.model.superblock(s);
-    if (sb.state == SuperblockState::closed) valid.push_back(static_cast<double>(sb.valid) / static_cast<double>(drive.model.layout().units()));
+    if (sb.state == SuperblockState::closed)
+      valid.push_back(static_cast<double>(sb.valid) / static_cast<double>(drive.model.layout().units()));
   }
   std::ranges::sort(valid);
   std::array<double, 11> d{};

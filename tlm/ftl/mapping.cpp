@@ -88,9 +88,10 @@ Mapping::Chunk& Mapping::chunk(std::uint64_t chunk) {
 /// The region's own entry, valid until the next one is made.
 Mapping::Entry& Mapping::touch(std::uint64_t region) {
   Chunk& c = chunk(region / 64);
-  const std::uint64_t at = before(c.differs, region % 64), n = ones(c.differs);
+  const std::uint64_t at = before(c.differs, region % 64);
   const std::uint64_t bit = 1ULL << region % 64;
   if ((c.differs & bit) != 0) return entries(c)[at];
+  const std::uint64_t n = ones(c.differs);
   const Entry fresh = part(c.all, region);
   if (n == 0) {
     c.size = 0;

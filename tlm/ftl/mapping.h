@@ -48,6 +48,16 @@ class Mapping {
   /// Maps [unit, unit + count) to `position` onwards (`nowhere`: unmaps); dropped(position, count) hears of each old extent.
   template <class Dropped>
   void replace(std::uint64_t unit, std::uint64_t count, Position position, Dropped&& dropped) {
+    if (count == 1 && position != nowhere && unit % region_units != region_units - 1) {  // the usual one: within a table
+      if (const Entry e = entry(unit / region_units); e.kind() == Kind::table) {
+        const Positions p = positions(e);
+        const Position old = p.get(unit % region_units);
+        p.set(unit % region_units, position);
+        if (old == nowhere) ++mapped_;
+        else dropped(old, 1);
+        return;
+      }
+    }
     while (count != 0) {
       const bool whole = unit % chunk_units == 0 && count >= chunk_units;
       const std::uint64_t here = whole ? chunk_units : std::min(count, region_units - unit % region_units);
@@ -149,6 +159,7 @@ class Mapping {
   static constexpr std::size_t entry_sizes = 0, leaf_sizes = sizes.size(), table_size = 2 * sizes.size();  ///< in memory_
 
   static std::uint64_t before(std::uint64_t bits, std::uint64_t i) {
+    if (bits == ~std::uint64_t{0}) return i;  // as a rule, where it matters
     return static_cast<std::uint64_t>(std::popcount(bits & ((std::uint64_t{1} << i) - 1)));
   }
   static Entry part(Entry all, std::uint64_t region) {

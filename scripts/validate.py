@@ -5,12 +5,14 @@
     scripts/validate.py                 what takes a minute or two
     scripts/validate.py --long          also the whole-hour replay and, if need be, a build with clang
     scripts/validate.py --logs DIR      where the published logs are (traces/sources.toml); default: $FLASHPATH_LOGS
+    scripts/validate.py --requests DIR  where the published request streams of the other simulator are; default: $FLASHPATH_REQUESTS
     scripts/validate.py --print         to the terminal, not to docs/validation.md
 
 What could not be run (no log, no test program, no clang build) says "not run" and why. Exit code: 1 if a comparison that must be exact failed, a data-sheet figure is off by more than 15 %, or a run broke a law.
 """
 import argparse
 import collections
+import csv
 import json
 import os
 import platform
@@ -19,6 +21,7 @@ import sys
 import tempfile
 
 import validate_waf
+import validate_drives
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build/release")
@@ -32,8 +35,8 @@ class NotRun(Exception):
     pass
 
 
-def run(arguments, program=None):
-    """Runs flashpath in a directory of its own and gives back its result.json."""
+def run(arguments, program=None, with_requests=False):
+    """Runs flashpath in a directory of its own and gives back its result.json, and requests.csv if asked for."""
     program = program or PROGRAM
     if not os.path.exists(program):
         raise NotRun(os.path.basename(os.path.dirname(program)) + "/" + os.path.basename(program) + " is not built")
@@ -44,7 +47,11 @@ def run(arguments, program=None):
         if done.returncode != 0:
             raise NotRun(f"exit code {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
         with open(os.path.join(out, "result.json"), encoding="utf-8") as file:
-            return json.load(file)
+            result = json.load(file)
+        if not with_requests:
+            return result
+        with open(os.path.join(out, "requests.csv"), encoding="utf-8") as file:
+            return result, list(csv.DictReader(file))
 
 
 def row(what, reference, measured, difference, command):
@@ -80,44 +87,13 @@ def test_row(what, reference, pattern):
     return row(what, reference, text, "within the stated bound", command.replace("|", "\\|"))
 
 
-# ---- one drive against a data sheet -------------------------------------------------------------
-
 FULL = ["--set", "ftl.precondition=sequential"]
-DRIVE = [
-    ("sequential read, 128 KiB, depth 128", "14.0 GB/s", 14.0, "GB/s", ("read", "bw"),
-     ["io", "--rw", "read", "--bs", "128k", "--iodepth", "32", "--numjobs", "4", "--runtime", "10ms", "--ramp", "2ms", "--offset_increment", "100GiB"]),
-    ("sequential write, 128 KiB, depth 128", "10.0 GB/s", 10.0, "GB/s", ("write", "bw"),
-     ["io", "--rw", "write", "--bs", "128k", "--iodepth", "32", "--numjobs", "4", "--runtime", "100ms", "--ramp", "50ms", "--offset_increment", "100GiB"]),
-    ("random read, 4 KiB, depth 512", "3.3 M/s", 3.3, "M/s", ("read", "iops"),
-     ["io", "--rw", "randread", "--bs", "4k", "--iodepth", "64", "--numjobs", "8", "--runtime", "10ms", "--ramp", "2ms"]),
-    ("random read, 4 KiB, depth 1, mean latency", "60 µs", 60.0, "µs", ("read", "lat"),
-     ["io", "--rw", "randread", "--bs", "4k", "--iodepth", "1", "--runtime", "20ms", "--ramp", "2ms"]),
-    ("random write, 4 KiB, depth 1, mean latency", "15 µs", 15.0, "µs", ("write", "lat"),
-     ["io", "--rw", "randwrite", "--bs", "4k", "--iodepth", "1", "--runtime", "20ms", "--ramp", "2ms"]),
-]
-
-
-def drive_rows():
-    text = ""
-    for what, printed, reference, unit, (direction, key), arguments in DRIVE:
-        command = "`flashpath " + " ".join(arguments + FULL) + "`"
-        try:
-            side = run(arguments + FULL)[direction]
-            value = {"bw": side["bw_bytes_per_s"] / 1e9, "iops": side["iops"] / 1e6, "lat": side["lat"]["mean_ns"] / 1e3}[key]
-            if abs(value / reference - 1) > 0.15:
-                FAILED.append(True)
-            text += row(what, printed, f"{value:.2f} {unit}", f"{(value / reference - 1) * 100:+.1f} %", command)
-        except NotRun as why:
-            text += row(what, printed, f"not run ({why})", "", command)
-    text += row("random write, 4 KiB, steady state", "640 k/s", "not run (the drive must be overwritten several times first)", "", "")
-    return text
-
 
 # ---- energy -------------------------------------------------------------------------------------
 
 def energy_row():
     """Bottom-up, from the example's coefficients (almost all assumed), against a data sheet's watts over its bandwidth."""
-    arguments = DRIVE[0][5] + FULL + ["--energy", "tlm/energy/example.toml"]
+    arguments = ["io", *validate_drives.WORK[0][2], *FULL] + ["--energy", "tlm/energy/example.toml"]
     command = "`flashpath " + " ".join(arguments) + "`"
     reference = 18 / 14.0
     what, printed = "energy of a drive, sequential read, per byte", f"{reference:.2f} nJ/B (18 W at 14.0 GB/s)"
@@ -286,6 +262,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--logs", default=os.environ.get("FLASHPATH_LOGS"))
+    parser.add_argument("--requests", default=os.environ.get("FLASHPATH_REQUESTS"), help="folder of the published request streams (*.csv.gz)")
     parser.add_argument("--build", default=BUILD, help="build directory (default: build/release)")
     parser.add_argument("--clang", default=CLANG, help="flashpath as built by clang (default: build/clang/flashpath)")
     parser.add_argument("--hour", metavar="FILE", help="result.json of the whole-hour replay, run before with the command of its line")
@@ -308,8 +285,7 @@ def main():
              f"This run: {version}, checkout {commit}, {processor()}.\n\n"
              "What agreement means here: a standard, a vector or a count must agree exactly. A data sheet is one drive measured on one host; the preset takes public\n"
              "figures of its class (most of them `assumed`, see `flashpath describe`), so agreement within some 10 % says that the parts fit together, not that the\n"
-             "drive's insides are known. Parameters chosen with a line below in view: `pcie.mps` = 512 B (the printed read rate is out of reach with 256 B),\n"
-             "`nvme.write_latency` and `nvme.read_latency` (what the printed depth-1 latencies leave after the other stages).\n")
+             "drive's insides are known.\n")
     text += "\n## Standards and vectors\n" + head()
     text += test_row("PCIe payload rates, Gen4 to Gen6, x4 to x16, MPS 128 to 512 (42 values), as arithmetic", "TLP sizes of PCIe Base 6.x; within 0.5 %",
                      "models.PcieWire.PublishedEfficiencies")
@@ -324,11 +300,11 @@ def main():
     text += test_row("write amplification of random overwrites", "closed form (greedy bound)", "models.FtlModel.RandomOverwritesHaveTheClosedFormsWriteAmplification")
     text += "\n## Write amplification\n\nThe FTL alone over flash that takes no time; the analysis and its sources: `scripts/validate_waf.py`.\n" + head()
     text += validate_waf.rows(PROGRAM, row, FAILED)
-    text += "\n## One drive against a data sheet\n\nPreset `single-drive`, against the Micron 9550 MAX 6.4 TB (PCIe Gen5 x4). The drive starts full.\n" + head()
-    text += drive_rows()
-    text += energy_row()
+    this = sys.modules[__name__]
+    text += validate_drives.simulator(this, options.requests)
+    text += validate_drives.data_sheets(this)
+    text += "\n## Energy\n" + head() + energy_row()
     text += "\nThe energy is a sum of assumed coefficients (`tlm/energy/example.toml`) against the printed power limit: the order of magnitude is what agrees.\n"
-    text += "\nA data sheet's latency is a host's, with the host's driver; ours is a polled driver on the DPU, job to completion taken.\n"
     text += "\n## Cache hits\n\nA second implementation of the same counting rules (`reference_hits` in the script) on the same log; no tolerance but 1e-15.\n" + head("log")
     text += hit_rows(options.logs)
     text += replay_hit_row()

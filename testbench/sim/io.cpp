@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "replay/request_list.h"
 #include "sim/energy_report.h"
 #include "sim/run.h"
 
@@ -111,12 +112,37 @@ Json direction_json(firmware::JobResult& r, std::size_t d) {
           {"slat", histogram(x.slat)}, {"clat", histogram(x.clat)}, {"lat", histogram(x.lat)}};
 }
 
-int run_io(const IoOptions& o) {
+constexpr const char* request_heading = "request,line,op,lba512,sectors,created_ns,completed_ns,latency_ns,status";
+
+/// A line of requests.csv for each request, as it ends; times in ns since the first began, exact to the picosecond.
+struct RequestLog {
+  const std::vector<firmware::Access>& requests;
+  Output& output;
+  Time begin;
+  static std::string ns(Duration d) { return fmt::format("{}.{:03}", d.count() / 1000, d.count() % 1000); }
+  void write(const firmware::Ended& e) {
+    const firmware::Access& a = requests[e.index];
+    output.csv_line(fmt::format("{},{},{},{},{},{},{},{},{}", e.index, a.line, a.write ? 'W' : 'R', a.begin / 512, a.size / 512,
+                                ns(e.created - begin), ns(e.done - begin), ns(e.done - e.created), e.ok ? "ok" : "error"));
+  }
+};
+
+int run_io(const IoOptions& o, const std::string& requests) {
   const double cpu = cpu_seconds();
-  const firmware::JobSpec spec = spec_of(o);
+  firmware::JobSpec spec = spec_of(o);
   UserErrors mistakes;
   const auto coefficients = read_energy(o.run.energy, mistakes);
   const platform::Resolved resolved = o.platform.load(mistakes);
+  replay::RequestList list;
+  if (!requests.empty()) {
+    list = replay::read_requests(requests);
+    if (o.runtime.empty()) spec.runtime = Duration{};
+    const Bytes lba = resolved.config.nvme.lba;
+    spec.name = "requests";
+    spec.requests = &list.requests;
+    spec.bs = Bytes{align_up(list.largest.count, lba.count)};
+    spec.offset = spec.offset_increment = spec.size = Bytes{};
+  }
   Output output{o.run.out, o.run.force};
   Json result = header("io", resolved);
   result["job"] = {{"rw", o.rw},
@@ -129,16 +155,23 @@ int run_io(const IoOptions& o) {
                    {"ramp_s", to_seconds(spec.ramp)},
                    {"seed", spec.seed},
                    {"verify", spec.verify}};
+  if (spec.requests != nullptr) {
+    result["job"]["rw"] = "requests";
+    result["job"]["requests"] = {
+        {"path", list.path}, {"packing", list.packing}, {"sha256", list.sha256}, {"reads", list.reads}, {"writes", list.writes}};
+  }
   Machine machine{resolved};
   auto& jobs = machine.platform.firmware().jobs();
   UserErrors errors;
   jobs.add(spec, errors);
   errors.raise_if_any();
-  if (!output.write_result(result)) {
+  if (!output.write_result(result) || (spec.requests != nullptr && !output.start_csv(request_heading))) {
     fmt::print(stderr, "flashpath: {}; nothing was run\n", output.error());
     return exit_code(Ending::unwritable);
   }
   const Time begin = machine.platform.now();
+  RequestLog log{list.requests, output, begin};
+  if (spec.requests != nullptr && output.active()) jobs.on_each(Delegate<void(const firmware::Ended&)>::to<&RequestLog::write>(&log));
   jobs.start(begin);
   auto& r = jobs.result(0);
   Watch watch;
@@ -147,7 +180,7 @@ int run_io(const IoOptions& o) {
     return machine.platform.firmware().driver().in_flight() == 0 ? ~0ULL
                                                                  : flash_totals(machine).host_read + flash_totals(machine).host_written;
   };
-  watch.writable = [] { return true; };
+  watch.writable = [&] { return output.error().empty(); };
   const Duration whole = spec.ramp + spec.runtime;
   watch.progress = [&] {
     const Duration at = machine.platform.now() - begin;
@@ -162,9 +195,11 @@ int run_io(const IoOptions& o) {
         laws.equal("blocks that were not what was written", r.verify_errors, "none", 0);
       },
       result);
+  if (spec.requests != nullptr && !output.close_csv() && ending == Ending::finished) ending = Ending::unwritable;
   const Duration span = machine.platform.now() - begin;
-  fmt::print("{}: ({}): rw={}, bs={}, iodepth={}, numjobs={}, {} on {} drive{}\n", spec.name, name_of(ending), o.rw, print(spec.bs),
-             spec.iodepth, spec.numjobs, resolved.preset, resolved.config.general.drives, resolved.config.general.drives == 1 ? "" : "s");
+  fmt::print("{}: ({}): {}, iodepth={}, numjobs={}, {} on {} drive{}\n", spec.name, name_of(ending),
+             spec.requests == nullptr ? fmt::format("rw={}, bs={}", o.rw, print(spec.bs)) : list.path, spec.iodepth, spec.numjobs,
+             resolved.preset, resolved.config.general.drives, resolved.config.general.drives == 1 ? "" : "s");
   print_direction("read", r, 0);
   print_direction("write", r, 1);
   if (spec.verify) fmt::print("  verify: {} blocks checked, {} wrong\n", r.verified, r.verify_errors);
@@ -234,8 +269,13 @@ Command add_io(CLI::App& app) {
                "write a pattern and check every byte read back (needs --set data=true and a mixed --rw; --size alone means two passes)");
   app.add_flag("--norandommap", o->norandommap, "draw addresses independently instead of each block once per pass");
   app.add_flag("--stripe", o->stripe, "spread each job's blocks over all drives instead of one drive per job");
+  auto requests = std::make_shared<std::string>();
+  app.add_option("--requests", *requests,
+                 "replay this list closed loop, --iodepth in flight: lines of op,lba512,sectors (R or W, sectors of 512 B), plain, .gz or "
+                 ".zst; latencies of each go to requests.csv in --out; rw, bs, offset and size do not count")
+      ->type_name("FILE");
   add_run_options(app, o->run);
-  return [o] { return run_io(*o); };
+  return [o, requests] { return run_io(*o, *requests); };
 }
 
 }  // namespace flashpath::sim

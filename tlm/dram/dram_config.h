@@ -23,15 +23,15 @@ struct Config {
     return std::tuple{
         Field{"capacity", &C::capacity, "memory fitted", Known::datasheet, "NVIDIA Rubin platform blog: BlueField-4 has 128 GB LPDDR5X",
               Range{1_GiB, Bytes{1ULL << 42U}}},
-        Field{"peak", &C::peak, "pin rate, both directions together", Known::datasheet,
+        Field{"peak", &C::peak, "pin rate, both directions together; 0B/s: no limit", Known::datasheet,
               "256 bit x 8533 MT/s LPDDR5X (JESD209-5C); NVIDIA states 250, Hot Chips 2026 about 275 GB/s",
-              Range{1_GBps, Rate{4'000'000'000'000}}},
+              Range{Rate{0}, Rate{4'000'000'000'000}}},
         Field{"efficiency", &C::efficiency, "of the peak that mixed bursts reach (refresh, turnaround, page misses), per mille",
               Known::measured, "NVIDIA Grace: more than 900 for streams (CPU architecture white paper); mixed traffic 850 to 900",
               Range{100U, 1000U}},
         Field{"read_latency", &C::read_latency, "request at the controller to its first bytes, idle", Known::measured,
               "Grace LPDDR5X: 200 to 220 ns load-to-use (chips and cheese), less the interconnect's share (bus.latency, both ways)",
-              Range{10ns, 2us}},
+              Range{0ns, 2us}},
         Field{"write_latency", &C::write_latency, "last byte at the controller until everybody sees it", Known::assumed,
               "a posted write is visible at the controller's coherent queue, not in the array", Range{0ns, 2us}},
         Field{"granule", &C::granule, "smallest access: shorter ones cost as much", Known::spec, "JESD209-5C: BL32 x 16 bit = 64 B",
@@ -43,6 +43,7 @@ struct Config {
     };
   }
   void check(const std::string& where, UserErrors& errors) const {
+    if (peak.bytes_per_second != 0 && peak < 1_GBps) errors.add(where + ".peak: below 1GB/s (0B/s means no limit)");
     if (granule.count != 0 && (granule.count & (granule.count - 1)) != 0) errors.add(where + ".granule: not a power of two");
   }
 };

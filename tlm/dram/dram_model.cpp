@@ -6,10 +6,10 @@ namespace flashpath::dram {
 Timing::Timing(const Config& c)
     : rate_{scaled(c.peak, c.efficiency, 1000)},
       granule_{c.granule},
-      tail_{c.granule / rate_},
+      tail_{at_rate(c.granule)},
       read_latency_{c.read_latency},
       write_latency_{c.write_latency},
-      slack_{c.queue / rate_} {}
+      slack_{at_rate(c.queue)} {}
 
 Time Timing::book(Time at, Duration own) {
   const Time start = std::max(at, free_at_);

@@ -41,9 +41,10 @@ class Timing {
   Time free_at() const { return free_at_; }
   Duration busy() const { return busy_; }
   /// Time the transfer of `size` takes, in whole granules.
-  Duration own(Bytes size) const { return Bytes{align_up(size.count, granule_.count)} / rate_; }
+  Duration own(Bytes size) const { return at_rate({align_up(size.count, granule_.count)}); }
 
  private:
+  Duration at_rate(Bytes size) const { return rate_.bytes_per_second == 0 ? Duration{} : size / rate_; }
   Time book(Time at, Duration own);
   Booking small(Time at, Bytes size, Duration latency);
 

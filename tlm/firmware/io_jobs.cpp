@@ -41,9 +41,10 @@ void IoJobs::add(const JobSpec& spec, UserErrors& errors) {
     if (driver_.drive(d).lba != lba) wrong("drives with different block sizes");
     blocks = std::min(blocks, driver_.drive(d).blocks);
   }
-  if (spec.bs % lba != Bytes{})
+  if (spec.requests != nullptr) check_requests(spec, lba, blocks, errors);
+  else if (spec.bs % lba != Bytes{})
     wrong("bs = " + std::to_string(spec.bs.count) + " B: not a multiple of the drive's block of " + std::to_string(lba.count) + " B");
-  if (spec.bs > std::min(driver_.max_transfer(), config_.frame)) wrong("bs larger than the largest command");
+  if (spec.requests == nullptr && spec.bs > std::min(driver_.max_transfer(), config_.frame)) wrong("bs larger than the largest command");
   if (spec.offset % lba != Bytes{} || spec.offset_increment % lba != Bytes{}) wrong("offset: not a multiple of the drive's block");
   if (errors.list.size() != before) return;
   const std::uint64_t spread = spec.stripe ? drives.size() : 1;
@@ -81,6 +82,8 @@ void IoJobs::add(const JobSpec& spec, UserErrors& errors) {
     job.first_lba = (spec.offset + share * spec.offset_increment) / lba;
     if (spec.runtime.count() == 0) job.limit = spec.number_ios != 0 ? spec.number_ios : job.blocks;
     else if (spec.number_ios != 0) job.limit = spec.number_ios;
+    if (spec.requests != nullptr)
+      job.limit = std::min<std::uint64_t>(spec.requests->size(), spec.number_ios != 0 ? spec.number_ios : ~0ULL);
     staging_.take(static_cast<std::uint32_t>(frames), 0, Time{}, job.frames);
     for (std::uint32_t s = 0; s < spec.iodepth; ++s) {
       job.slots.push_back({.buffer = staging_.address_of(job.frames[s / per_frame]) + (s % per_frame) * buffer});
@@ -88,6 +91,29 @@ void IoJobs::add(const JobSpec& spec, UserErrors& errors) {
     }
     if (spec.verify) job.generations.assign(job.blocks, 0);
   }
+}
+
+/// Every request must lie on the drive, on its blocks, and in one command; the first ten that do not are named.
+void IoJobs::check_requests(const JobSpec& spec, Bytes lba, std::uint64_t blocks, UserErrors& errors) const {
+  const auto wrong = [&](const std::string& what) { errors.add("job \"" + spec.name + "\": " + what); };
+  if (spec.requests->empty()) wrong("no requests");
+  if (spec.numjobs != 1) wrong("a list of requests is one job's: numjobs = 1");
+  if (spec.verify) wrong("verify does not know lists of requests");
+  if (spec.stripe) wrong("a list of requests is one drive's: without stripe");
+  const Bytes most = std::min(driver_.max_transfer(), config_.frame);
+  std::uint64_t bad = 0;
+  for (const Access& a : *spec.requests) {
+    std::string what;
+    if (a.size == 0) what = "no bytes";
+    else if (a.begin % lba.count != 0 || a.size % lba.count != 0)
+      what = "not on the drive's blocks of " + std::to_string(lba.count) + " B (nvme.lba)";
+    else if (a.size > most.count)
+      what = std::to_string(a.size) + " B: more than the largest command of " + std::to_string(most.count) + " B";
+    else if (a.begin / lba.count >= blocks || a.size / lba.count > blocks - a.begin / lba.count) what = "beyond the end of the drive";
+    else continue;
+    if (++bad <= 10) wrong("line " + std::to_string(a.line) + ": " + what);
+  }
+  if (bad > 10) wrong("and " + std::to_string(bad - 10) + " more lines");
 }
 
 void IoJobs::start(Time now, Delegate<void(Time)> done) {
@@ -152,11 +178,21 @@ void IoJobs::create(CoreContext& ctx, Job& job) {
   job.free.pop_back();
   Slot& slot = job.slots[s];
   slot.created = ctx.now();
-  slot.block = pick(job);
-  slot.write = is_mixed(spec.rw) ? job.random.below(100) >= spec.rwmixread : writes(spec.rw);
-  slot.drive = job.drives[slot.block % job.drives.size()];
-  slot.lba = job.first_lba + slot.block / job.drives.size() * job.lba_blocks;
-  ++job.issued;
+  if (spec.requests == nullptr) {
+    slot.block = pick(job);
+    slot.write = is_mixed(spec.rw) ? job.random.below(100) >= spec.rwmixread : writes(spec.rw);
+    slot.drive = job.drives[slot.block % job.drives.size()];
+    slot.lba = job.first_lba + slot.block / job.drives.size() * job.lba_blocks;
+    slot.blocks = static_cast<std::uint32_t>(job.lba_blocks);
+  } else {
+    const Access& a = (*spec.requests)[job.issued];
+    const std::uint64_t lba = spec.bs.count / job.lba_blocks;
+    slot.write = a.write;
+    slot.drive = job.drives[0];
+    slot.lba = a.begin / lba;
+    slot.blocks = static_cast<std::uint32_t>(a.size / lba);
+  }
+  slot.index = job.issued++;
   ++in_flight_;
   ctx.cycles(config_.job_cycles);
   if (spec.verify) {
@@ -167,7 +203,7 @@ void IoJobs::create(CoreContext& ctx, Job& job) {
   driver_.submit(ctx, {.kind = slot.write ? Kind::write : Kind::read,
                        .drive = slot.drive,
                        .lba = slot.lba,
-                       .blocks = static_cast<std::uint32_t>(job.lba_blocks),
+                       .blocks = slot.blocks,
                        .buffer = slot.buffer,
                        .done = Done::to<&IoJobs::completed>(this),
                        .tag = (std::uint64_t{job.number} << 32U) | s});
@@ -183,11 +219,12 @@ void IoJobs::completed(CoreContext& ctx, const Completed& completed) {
   else if (now >= job.measure && now <= job.end) {
     DirectionResult& direction = result.direction[slot.write ? 1 : 0];
     ++direction.ios;
-    direction.bytes += spec.bs;
+    direction.bytes += spec.requests == nullptr ? spec.bs : slot.blocks * Bytes{spec.bs.count / job.lba_blocks};
     direction.slat.add(completed.submitted - slot.created);
     direction.clat.add(now - completed.submitted);
     direction.lat.add(now - slot.created);
   }
+  if (each_) each_({.index = slot.index, .created = slot.created, .done = now, .ok = completed.ok()});
   if (job.end == never) result.end = std::max(result.end, now);
   if (spec.verify) {
     if (!slot.write && slot.generation != 0 && completed.ok()) {

@@ -43,6 +43,13 @@ struct JobResult {
   }
 };
 
+/// A command that has ended, as whoever asked for every one of them is told.
+struct Ended {
+  std::uint64_t index;  ///< of the job's commands, in order of creation
+  Time created, done;
+  bool ok;
+};
+
 class IoJobs {
  public:
   /// `memory`: the DPU memory's bytes in data mode, else nullptr (then verify is the user's mistake).
@@ -52,6 +59,8 @@ class IoJobs {
   void add(const JobSpec& spec, UserErrors& errors);
   /// Starts all jobs added; `done` is called when the last one has ended.
   void start(Time now, Delegate<void(Time)> done = {});
+  /// `each` is called for every command from now on.
+  void on_each(Delegate<void(const Ended&)> each) { each_ = each; }
   bool finished() const { return running_ == 0; }
   std::size_t specs() const { return groups_.size(); }
   const JobSpec& spec(std::size_t i) const { return groups_[i]->spec; }
@@ -67,7 +76,8 @@ class IoJobs {
     std::uint64_t buffer = 0, block = 0;
     Time created{};
     std::uint32_t drive = 0, generation = 0;
-    std::uint64_t lba = 0;
+    std::uint64_t lba = 0, index = 0;
+    std::uint32_t blocks = 0;
     bool write = false;
   };
   struct Job {
@@ -94,6 +104,7 @@ class IoJobs {
   void due(Time now, std::uint64_t index);
   void completed(cores::CoreContext& ctx, const Completed& completed);
   void create(cores::CoreContext& ctx, Job& job);
+  void check_requests(const JobSpec& spec, Bytes lba, std::uint64_t blocks, UserErrors& errors) const;
   std::uint64_t pick(Job& job);
   void write_pattern(const Job& job, const Slot& slot);
   bool matches(const Job& job, const Slot& slot);
@@ -109,6 +120,7 @@ class IoJobs {
   std::vector<std::unique_ptr<Job>> jobs_;
   std::vector<unsigned char> bytes_;
   Delegate<void(Time)> done_;
+  Delegate<void(const Ended&)> each_;
   std::size_t running_ = 0, started_ = 0;
   std::uint64_t in_flight_ = 0;
 };

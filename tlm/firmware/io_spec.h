@@ -14,6 +14,14 @@ constexpr bool is_random(Rw rw) { return rw == Rw::randread || rw == Rw::randwri
 constexpr bool is_mixed(Rw rw) { return rw == Rw::rw || rw == Rw::randrw; }
 constexpr bool writes(Rw rw) { return rw != Rw::read && rw != Rw::randread; }
 
+/// One request of a list that is replayed: bytes [begin, begin + size) of the drive.
+struct Access {
+  std::uint64_t begin = 0;
+  std::uint32_t size = 0;
+  std::uint32_t line = 0;  ///< of the file it came from
+  bool write = false;
+};
+
 /// As fio's options of the same names. A job runs for `ramp` + `runtime` and starts over as often as needed (time_based); without
 /// a runtime it ends when it has moved `size` bytes, or made `number_ios`.
 struct JobSpec {
@@ -31,8 +39,11 @@ struct JobSpec {
   std::uint64_t number_ios = 0;
   std::uint64_t rate_iops = 0;  ///< of each job; 0: as fast as it goes
   std::uint64_t seed = 1;
-  bool norandommap = false;             ///< false: every block once per pass, in random order; true: independent draws
-  bool verify = false;                  ///< data mode: every block says where and when it was written; reads check it
+  bool norandommap = false;  ///< false: every block once per pass, in random order; true: independent draws
+  bool verify = false;       ///< data mode: every block says where and when it was written; reads check it
+  /// Replayed in order, closed loop: the next one when one of `iodepth` has ended. rw, bs (set to the largest), offset and size do
+  /// not count then. The list is the caller's and stays.
+  const std::vector<Access>* requests = nullptr;
   std::vector<std::uint32_t> drives{};  ///< empty: all
   bool stripe = false;                  ///< false: job j uses drive drives[j % n]; true: block b lies on drive drives[b % n]
 };

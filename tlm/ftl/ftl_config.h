@@ -40,6 +40,7 @@ struct Config {
   std::uint32_t gc_moves = 128;
   std::uint32_t gc_moves_urgent = 512;
   std::uint32_t wear_spread = 0;
+  std::uint32_t plane_victims = 10;
 
   static constexpr auto schema() {
     using C = Config;
@@ -100,6 +101,9 @@ struct Config {
               "four per die", Range{1U, 65'535U}},
         Field{"wear_spread", &C::wear_spread, "erases between most and least worn superblock from which cold data are moved (0: never)",
               Known::assumed, "static wear levelling; 0: off", Range{0U, 1'000'000U}},
+        Field{"plane_victims", &C::plane_victims,
+              "static part: blocks of a plane collected at once; its host writes wait below so many free blocks", Known::assumed,
+              "MQSim (FAST'18) has 10", Range{2U, 1000U}},
     };
   }
 

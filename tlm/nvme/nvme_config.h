@@ -19,6 +19,7 @@ struct Config {
   std::uint32_t arbitration_burst = 16;
   std::uint32_t fetch_batch = 16;
   std::uint32_t fetches = 8;
+  Bytes sqe_fetch = 64_B;
   std::uint32_t contexts = 1024;
   Bytes read_chunk = 64_KiB;
   Bytes write_chunk = 256_KiB;
@@ -56,6 +57,8 @@ struct Config {
               "16 entries are 1 KiB, four read completions of 256 bytes", Range{1U, 64U}},
         Field{"fetches", &C::fetches, "such requests under way, at most one per queue", Known::assumed,
               "hides a link round trip of about 1 us at several million commands a second", Range{1U, 1024U}},
+        Field{"sqe_fetch", &C::sqe_fetch, "bytes read from host memory for each submission queue entry", Known::spec,
+              "NVMe 2.0 §4.2: 64 B; MQSim (FAST'18) moves 72", Range{64_B, 128_B}},
         Field{"contexts", &C::contexts, "I/O commands inside the controller", Known::assumed,
               "Little's law: 3.3 M reads/s (Micron 9550) over 100 us under load need 330", Range{1U, 65536U}},
         Field{"read_chunk", &C::read_chunk, "a read is split at multiples of this; each piece is sent to the host when it comes",

@@ -66,11 +66,11 @@ void ControllerModel::arbitrate(Time now) {
     fetch.count = count;
     fetch.epoch = epoch_;
     fetch.begun = now;
-    fetch.entries.resize(count);
+    fetch.entries.resize(ceil_div(count * config_.sqe_fetch.count, sizeof(Sqe)));  // what is beyond `count` is not looked at
     DmaRequest& dma = dmas_.take();
     dma.write = false;
     dma.address = sq.base + std::uint64_t{sq.head} * sizeof(Sqe);
-    dma.size = {count * sizeof(Sqe)};
+    dma.size = count * config_.sqe_fetch;
     dma.bytes = reinterpret_cast<unsigned char*>(fetch.entries.data());
     dma.stream = {};
     dma.journey = Journey{now};

@@ -19,6 +19,7 @@ Crossing::Side::Side(Crossing& c, Agenda& agenda, const char* in_name, const cha
 Crossing::Crossing(Environment& environment, stats::Group& stats, const Config& config, const Shape& shape)
     : link{config, shape.extra, shape.tags, environment.agenda, stats},
       agenda_{environment.agenda},
+      messages_{config.forwarding == Forwarding::store_and_forward},
       shape_{shape},
       host_{*this, environment.agenda, "from_host", "to_host", true},
       refused_{stats, "refused", stats::Unit::count, "malformed accesses answered at once"},
@@ -72,6 +73,7 @@ void Crossing::arrived(Side& side, Payload& p, Time now) {
     hop.users = 2;
     ++posted_in_;
     ++posted_inside_;
+    if (messages_) side.in.accept(p, now);  // a message that is not whole yet holds up nobody
     way(side).offer(hop, now);
     return;
   }
@@ -132,7 +134,7 @@ void Crossing::started(Burst& burst, Time at) {
     return;
   }
   depart(hop);
-  if (hop.kind != Kind::posted) return;
+  if (hop.kind != Kind::posted || messages_) return;
   SplitPort& in = hop.from->in;
   in.accept(*hop.asked, at);
   if (!in.inside(*hop.asked)) return;

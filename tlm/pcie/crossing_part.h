@@ -90,6 +90,7 @@ class Crossing {
   Hop& take();
 
   Agenda& agenda_;
+  bool messages_;
   Shape shape_;
   PayloadPool<> pool_;
   Side host_;

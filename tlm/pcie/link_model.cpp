@@ -22,6 +22,22 @@ void Direction::offer(Burst& b, Time now) {
   b.offered = now;
   flow_.enter(now);
   offered_bytes_ += b.load.data.count;
+  if (wire_.messages() && b.in.last > now) {
+    waiting_bytes_ += b.load.data.count;
+    agenda_.post<&Direction::complete_here>(b.in.last, this, as_arg(b));
+    return;
+  }
+  line_up(b, now);
+}
+
+/// A message's last byte is there: it may go.
+void Direction::complete_here(Time now, std::uint64_t burst) {
+  Burst& b = as_burst(burst);
+  waiting_bytes_ -= b.load.data.count;
+  line_up(b, now);
+}
+
+void Direction::line_up(Burst& b, Time now) {
   // Nobody waits for the start of a read or a completion, and nothing can overtake it: it is booked ahead, which saves an event.
   if (queue_.empty() && !starting_ && (b.kind != Kind::posted || server_.free_at() <= now) && room(b)) {
     start(b, std::max(now, server_.free_at()));
@@ -34,6 +50,13 @@ void Direction::offer(Burst& b, Time now) {
 }
 
 void Direction::measure(Burst& b) const {
+  if (wire_.messages()) {
+    b.load = b.kind == Kind::posted       ? wire_.write_message(b.size)
+             : b.kind == Kind::non_posted ? wire_.read_message()
+                                          : wire_.completion_message(b.size);
+    b.wire = b.piece = wire_.message_time(b.load.wire);
+    return;
+  }
   Duration one{};
   switch (b.kind) {
     case Kind::posted:
@@ -204,7 +227,7 @@ Link::Link(const Config& config, Duration extra, std::uint32_t tags, Agenda& age
       down{"down", config, extra, agenda, parent},
       agenda_{agenda},
       tags_{tags},
-      limited_{tags != 0},
+      limited_{tags != 0 && config.forwarding == Forwarding::cut_through},
       group_{"tags", parent} {}
 
 void Link::connect(const Direction::Events& up_events, const Direction::Events& down_events) {

@@ -21,6 +21,9 @@
 // Tags: a read holds one per request from its start until the last byte of its completions; a read of more requests than
 // there are tags goes alone, and its completions stretch to (requests - tags) x round trip / tags after the first.
 //
+// As messages (forwarding = store_and_forward): a burst enters the line when its last byte is there, and is handed on when its
+// last byte has left: start >= in.last, out.first = out.last = start + message time + latency. Reads need no tags.
+//
 // Same picosecond: the serialiser is free, and tags are back, before anybody asks for them.
 // Not modelled: virtual channels, relaxed ordering, interleaving of TLPs of two bursts in one direction, DLLP traffic as such
 // (a fraction of the rate), flit retry, link power states. The second and later requests of a read burst cost upstream
@@ -119,6 +122,8 @@ class Direction {
   void pump(Time now);
   void arm();
   void turn(Time now);
+  void line_up(Burst& b, Time now);
+  void complete_here(Time now, std::uint64_t burst);
   void delivered(Time now, std::uint64_t burst);
   void sent(Time now, std::uint64_t burst);
 

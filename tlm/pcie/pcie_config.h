@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parameters of one PCIe link, and of a switch.
 #pragma once
+#include <array>
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 #include "base/config.h"
@@ -11,9 +14,17 @@
 
 namespace flashpath::pcie {
 
+/// cut_through: a burst is handed on TLP by TLP while its data still comes. store_and_forward: as published simulators of
+/// drives have it: a whole message waits for its last byte, then takes whole nanoseconds of the wire, then is handed on.
+enum class Forwarding : std::uint8_t { cut_through, store_and_forward };
+constexpr std::string_view name_of(Forwarding f) { return f == Forwarding::cut_through ? "cut_through" : "store_and_forward"; }
+inline constexpr std::array all_forwardings{Forwarding::cut_through, Forwarding::store_and_forward};
+constexpr std::span<const Forwarding> all_of(const Forwarding*) { return all_forwardings; }
+
 struct Config {
   std::uint32_t generation = 6;
   std::uint32_t lanes = 4;
+  Forwarding forwarding = Forwarding::cut_through;
   Bytes mps = 512_B;
   Bytes mrrs = 512_B;
   Bytes rcb = 64_B;
@@ -47,6 +58,9 @@ struct Config {
               Range{1U, 6U}},
         Field{"lanes", &C::lanes, "lanes: 1, 2, 4, 8 or 16", Known::spec, "PCIe Base 6.x §1.2; x4 is what a U.2 or E3.S drive has",
               Range{1U, 16U}},
+        Field{"forwarding", &C::forwarding,
+              "cut_through: bursts are handed on TLP by TLP; store_and_forward: as whole messages in whole ns (no encoding, no tags)",
+              Known::assumed, "ports begin to send before a burst has arrived; MQSim (FAST'18) sends messages"},
         Field{"mps", &C::mps, "Max_Payload_Size: data bytes of one write or completion", Known::assumed,
               "PCIe Base 6.x §7.5.3.4; Gen5 and Gen6 drives reach their data sheets only with 512 B", Range{128_B, 4096_B}},
         Field{"mrrs", &C::mrrs, "Max_Read_Request_Size: bytes asked for by one read request", Known::spec,

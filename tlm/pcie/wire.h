@@ -9,6 +9,10 @@
 //   time                  bytes x 8 / (lanes x GT/s) x encoding / (1 - overhead), rounded up once to 1 ps
 //   encoding              Gen1, 2: 10/8; Gen3 to 5: 130/128; Gen6: 256/236 (236 TLP bytes in a flit of 256)
 //
+// As messages (forwarding = store_and_forward), for comparison with simulators that have them:
+//   TLPs                  ceil(bytes / MPS); a read of any size is one request
+//   time                  ceil(wire bytes / lanes) / lane rate, truncated to whole nanoseconds; no encoding, no overhead
+//
 // Not modelled: ECRC, IDE, TLP prefixes, NOP flits, retry of bad flits (0.025 % at x16), lane down-shift (L0p).
 #pragma once
 #include <algorithm>
@@ -45,7 +49,14 @@ class Wire {
         mps_{c.mps},
         mrrs_{c.mrrs},
         rcb_{c.rcb},
-        run_{std::min({c.mps, c.completion_run})} {
+        run_{std::min({c.mps, c.completion_run})},
+        lanes_{c.lanes},
+        lane_rate_{raw_rate(c.generation, 1)},
+        messages_{c.forwarding == Forwarding::store_and_forward} {
+    if (messages_) {
+      latency_ = c.latency;
+      return;
+    }
     const std::uint64_t coded = c.generation <= 2 ? 10 : c.flit() ? flit_bytes.count : 130;
     const std::uint64_t useful = c.generation <= 2 ? 8 : c.flit() ? flit_tlp_bytes.count : 128;
     const std::uint64_t lost = c.flit() ? c.flit_overhead : c.overhead;
@@ -77,6 +88,16 @@ class Wire {
     return {.tlps = n, .data = size, .wire = size + n * completion_header_};
   }
 
+  /// Whether bursts go as whole messages; then only message() and message_time() count.
+  constexpr bool messages() const { return messages_; }
+  constexpr Load write_message(Bytes size) const { return message(size, write_header_); }
+  constexpr Load read_message() const { return {.tlps = 1, .data = {}, .wire = read_header_}; }
+  constexpr Load completion_message(Bytes size) const { return message(size, completion_header_); }
+  constexpr Duration message_time(Bytes wire) const {
+    const std::uint64_t nanoseconds = ceil_div(wire.count, lanes_) * 1'000'000'000U / lane_rate_.bytes_per_second;
+    return Duration{static_cast<std::int64_t>(nanoseconds * 1000U)};
+  }
+
   /// How long `wire` bytes of TLPs occupy the link.
   constexpr Duration time(Bytes wire) const { return Duration{static_cast<std::int64_t>(ceil_div(wire.count * num_, den_))}; }
   /// From the last bit sent to the TLP handed on: link latency; in flit mode also FEC, and one flit that must be complete.
@@ -87,6 +108,10 @@ class Wire {
   constexpr Duration one_request() const { return request_; }
 
  private:
+  constexpr Load message(Bytes size, Bytes header) const {
+    const std::uint64_t n = std::max<std::uint64_t>(1, ceil_div(size.count, mps_.count));
+    return {.tlps = n, .data = size, .wire = size + n * header};
+  }
   constexpr void reduce() {
     const std::uint64_t g = std::gcd(num_, den_);
     num_ /= g;
@@ -116,6 +141,9 @@ class Wire {
 
   Bytes write_header_, read_header_, completion_header_;
   Bytes mps_, mrrs_, rcb_, run_;
+  std::uint64_t lanes_;
+  Rate lane_rate_;
+  bool messages_;
   std::uint64_t num_ = 0, den_ = 1;  // picoseconds per byte
   Duration latency_{}, full_write_{}, full_completion_{}, request_{};
 };
@@ -127,5 +155,8 @@ static_assert(Wire{Config{.generation = 5, .overhead = 0}}.time(128_B) == 8125_p
 static_assert(Wire{Config{.mps = 256_B}}.write(0, 4_KiB).tlps == 16);
 static_assert(Wire{Config{.mps = 256_B}}.write(4096 - 100, 256_B).tlps == 2);  // crosses a page
 static_assert(Wire{Config{}}.completion(0, 0_B).wire == 12_B);
+// A message of 4 KiB at MPS 128 with 28 B around each TLP on four lanes of 4 GB/s: 32 x 156 B in 312 ns; 100 B in 6.25, so 6.
+static_assert(Wire{Config{.generation = 5, .forwarding = Forwarding::store_and_forward}}.message_time(32 * 156_B) == 312ns);
+static_assert(Wire{Config{.generation = 5, .forwarding = Forwarding::store_and_forward}}.message_time(100_B) == 6ns);
 
 }  // namespace flashpath::pcie

@@ -20,6 +20,9 @@ void add_model_parts(Catalog& c) {
   c.ftl["model"] = [](const char* n, Environment& e, const ftl::Config& k, ftl::Geometry g) {
     return std::make_unique<ftl::ModelFtl>(n, e, k, g);
   };
+  c.ftl["static"] = [](const char* n, Environment& e, const ftl::Config& k, ftl::Geometry g) {
+    return std::make_unique<ftl::StaticFtl>(n, e, k, g);
+  };
   c.nand["model"] = [](const char* n, Environment& e, const nand::Config& k) { return std::make_unique<nand::ModelArray>(n, e, k); };
 }
 

@@ -13,6 +13,7 @@
 #include "dram/dram_part.h"
 #include "fabric/fabric_part.h"
 #include "ftl/ftl_part.h"
+#include "ftl/static_part.h"
 #include "nand/nand_part.h"
 #include "nvme/nvme_part.h"
 #include "pcie/pcie_part.h"
@@ -36,7 +37,7 @@ struct Catalog {
   Makers<nand::Array, nand::Config> nand;
 };
 
-/// Every block's "model".
+/// Every block's "model", and "static" for the FTL.
 void add_model_parts(Catalog& catalog);
 
 /// Adds one line to `errors` for each `<block>.part` that the catalog does not have; it says what there is.

@@ -35,6 +35,17 @@ TEST(DramModel, ReadAlone) {
   EXPECT_EQ(b.data.last, at(5ns + 64ns + 160ns));
 }
 
+TEST(DramModel, WithoutALimitOnlyLatenciesCount) {
+  Config c = simple();
+  c.peak = Rate{0};
+  Timing t{c};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(t.read(at(5ns), 1_MiB).data.last, at(165ns));
+    EXPECT_EQ(t.write({at(5ns), at(7ns)}, 1_MiB).data.last, at(67ns));
+  }
+  EXPECT_EQ(t.busy(), 0ns);
+}
+
 TEST(DramModel, WriteIsVisibleAfterItsLastByte) {
   Timing t{simple()};
   EXPECT_EQ(t.write({at(0ns), at(0ns)}, 4_KiB).data.last, at(64ns + 60ns));

@@ -77,6 +77,10 @@ TEST(NandErrors, EachTermRaisesTheRate) {
   EXPECT_LT(rate([](ReliabilityConfig& c) { c.retention_scale *= 2; }), usual);
   EXPECT_GT(rate([](ReliabilityConfig& c) { c.read_disturb *= 2; }), usual);
   EXPECT_EQ(rate([](ReliabilityConfig& c) { c.rber_upper *= 2; }), usual) << "another page type";
+  ReliabilityConfig extra;
+  const double before = ErrorRate{extra}.at(3000, 30 * 24h, 1000, 3);
+  extra.rber_extra *= 2;
+  EXPECT_GT(ErrorRate{extra}.at(3000, 30 * 24h, 1000, 3), before * 1.999);
 }
 
 TEST(NandErrors, QualityOfWordlinesIsLognormal) {

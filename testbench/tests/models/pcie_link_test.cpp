@@ -107,6 +107,36 @@ TEST(PcieLink, PostedBurstAlone) {
   EXPECT_EQ(rig.laws(), std::vector<std::string>{});
 }
 
+// Whole messages, whole nanoseconds, no encoding: 4 KiB at MPS 128 with 28 B around each TLP is 32 x 156 B, 312 ns at 16 GB/s.
+TEST(PcieLink, StoreAndForward) {
+  Config c{.generation = 5,
+           .lanes = 4,
+           .forwarding = Forwarding::store_and_forward,
+           .mps = 128_B,
+           .write_header = 28_B,
+           .read_header = 32_B,
+           .completion_header = 28_B,
+           .overhead = 0,
+           .latency = 40ns};
+  Rig rig{c, 4};
+  Burst& b = rig.make(Kind::posted, 0, 4_KiB, {zero + 10ns, zero + 500ns});  // its last byte comes at 500 ns
+  rig.link.up.offer(b, zero);
+  Burst& small = rig.post(16_B, zero + 490ns);  // whole before the other: it goes first
+  rig.agenda.run();
+  EXPECT_EQ(small.start, zero + 490ns);
+  EXPECT_EQ(small.sent, zero + 492ns);  // 44 B: 2.75 ns, truncated
+  EXPECT_EQ(b.start, zero + 500ns);
+  EXPECT_EQ(b.out.first, zero + 812ns + 40ns);
+  EXPECT_EQ(b.out.last, b.out.first);
+  // A read of any size is one request and one message, and takes no tags: 64 KiB are 512 x 156 B.
+  const Time then = zero + 10us;
+  Burst& r = rig.read(64_KiB, then);
+  rig.agenda.run();
+  EXPECT_EQ(r.out.last, then + 2ns + 40ns + rig.host + 4'992ns + 40ns);
+  EXPECT_EQ(rig.link.tag_waiting(), 0U);
+  EXPECT_EQ(rig.laws(), std::vector<std::string>{});
+}
+
 TEST(PcieLink, StarvedBySourceEndsOneTlpAfterItsLastByte) {
   Rig rig{gen5()};
   Burst& b = rig.make(Kind::posted, 0, 4_KiB, {zero, zero + 1us});

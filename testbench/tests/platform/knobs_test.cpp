@@ -143,6 +143,8 @@ INSTANTIATE_TEST_SUITE_P(
              1.25},
         Knob{"pcie_tags", Work::stream_write, {"pcie.generation=4"}, {"pcie.tags=2"}, 0.01, 0.5},
         Knob{"pcie_credits", Work::stream_read, {}, {"pcie.posted_data=2KiB"}, 0.5, 0.6},
+        Knob{"pcie_forwarding", Work::read_alone, {"pcie.generation=5"}, {"pcie.forwarding=store_and_forward"}, 0.995, 1.0},
+        Knob{"nvme_sqe_fetch", Work::read_alone, {"pcie.generation=1", "pcie.lanes=1"}, {"nvme.sqe_fetch=128B"}, 1.003, 1.01},
         Knob{"nvme_command_time", Work::reads, {"nvme.engines=1"}, {"nvme.command_time=1600ns"}, 0.495, 0.505},
         Knob{"nvme_contexts", Work::reads, {}, {"nvme.contexts=64"}, 0.2, 0.4},
         Knob{"nvme_read_latency", Work::read_alone, {}, {"nvme.read_latency=13us"}, 1.15, 1.2},

@@ -144,7 +144,10 @@ int run_bench(const BenchOptions& o) {
                  k.waf > 0 ? fmt::format(", write amplification {:.2f}", k.waf) : "");
     }
     if (const auto bound = guard.find(c.name); bound != guard.end()) {
-      const double ratio = best.relative / bound->second;
+      double ratio = best.relative / bound->second;
+      for (int again = 0; again < 2 && ratio > tolerance; ++again) {  // a loss is there every time, a neighbour's burst is not
+        if (Best other; measure(c, o, other)) ratio = std::min(ratio, other.relative / bound->second);
+      }
       fmt::print("{:<18}   {:.2f} of the recorded cost\n", "", ratio);
       if (ratio > tolerance) {
         fmt::print(stderr, "flashpath: {}: {:.0f} % more expensive than recorded in {}\n", c.name, (ratio - 1) * 100, o.guard);

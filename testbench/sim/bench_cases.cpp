@@ -91,7 +91,7 @@ std::vector<BenchCase> bench_cases() {
        0.8e6,
        1.5e6,
        0.27e6},
-      {"read-1m", "1 MiB random read, depth 8", Figure::pages_per_cpu_s, {full}, job(Rw::randread, 1_MiB, 8, 16'000), 6e6, 12e6, 1.2e6},
+      {"read-1m", "1 MiB random read, depth 8", Figure::pages_per_cpu_s, {full}, job(Rw::randread, 1_MiB, 8, 32'000), 6e6, 12e6, 1.2e6},
       {"write-16k-gc", "16 KiB random write with garbage collection, depth 64", Figure::requests_per_cpu_s, small,
        job(Rw::randwrite, 16_KiB, 64, 1'000'000), 0.4e6, 1e6, 0.074e6},
       {"memory-random",

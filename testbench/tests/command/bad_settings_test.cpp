@@ -9,7 +9,7 @@ using BadSetting = Program;
 
 TEST_F(BadSetting, UnknownNames) {
   expect_refused("io --platform single-drvie",
-                 {"\"single-drvie\": no such preset", "did you mean \"single-drive\"?", "bf4-icms, bf4-stx, single-drive"});
+                 {"\"single-drvie\": no such preset", "did you mean \"single-drive\"?", "This build has: bf4-icms, bf4-stx, kioxia-cm7-r"});
   expect_refused("replay '" + sample + "' --model llama-3.1-8c",
                  {"serving.model = \"llama-3.1-8c\": no such model; did you mean \"llama-3.1-8b\"?", "deepseek-v3"});
   expect_refused("replay '" + sample + "' --accelerator 8xh10", {"no such accelerator; did you mean", "8xh100"});

@@ -107,7 +107,10 @@ INSTANTIATE_TEST_SUITE_P(All, PlatformPreset,
                            return name + (std::get<1>(info.param) ? "_switch" : "_ports");
                          });
 
-TEST(PlatformPresets, AreTheThree) { EXPECT_EQ(platform::presets(), (std::vector<std::string>{"bf4-icms", "bf4-stx", "single-drive"})); }
+TEST(PlatformPresets, AreThese) {
+  EXPECT_EQ(platform::presets(), (std::vector<std::string>{"bf4-icms", "bf4-stx", "kioxia-cm7-r", "micron-9550-pro", "micron-9650-pro",
+                                                           "mqsim-tlc8", "samsung-pm1743", "single-drive", "solidigm-ps1010"}));
+}
 
 TEST(PlatformSwitch, CostsItsLatencyAndSharesOneUplink) {
   struct Row {

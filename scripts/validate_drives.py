@@ -167,7 +167,8 @@ def sheet_value(v, preset, unit, what, arguments):
 def data_sheets(v):
     text = ("\n## Drives against their data sheets\n\nOne drive is tuned, the Micron 9550 MAX (preset `single-drive`). Tuned with its data sheet in view: `pcie.mps` = 512 B (14 GB/s and more is out of reach\n"
             "with 256 B), `nvme.read_latency` and `nvme.write_latency` (what the printed depth-1 latencies leave after flash, map and link), `nand.bus_rate` (the fastest interface of its\n"
-            "generation), and `nand.dies_per_channel` with `nand.t_prog` (64 dies of 1 Tb at 179 MB/s). The other drives are predictions: capacity, link and public figures of their flash\n"
+            "generation), `nand.dies_per_channel` with `nand.t_prog` (64 dies of 1 Tb; sequential write), and `nand.blocks_per_plane` (what of a die is left to the user and to\n"
+            "garbage collection: steady random write). The other drives are predictions: capacity, link and public figures of their flash\n"
             "differ (each in its preset, with source), controller and firmware times are the tuned drive's. Printed by the vendor / model, difference. Drives start full; random writes\n"
             "start in the steady state of random overwrites (`ftl.precondition=random`), on a drive scaled down in its blocks (same dies, channels and share of spare flash).\n\n")
     text += "| drive (preset) | " + " | ".join(f"{w[0]}, {w[1]}" for w in WORK) + " |\n|" + "---|" * (len(WORK) + 1) + "\n"

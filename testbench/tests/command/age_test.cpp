@@ -45,7 +45,7 @@ TEST_F(Age, MistakesAreNamed) {
   expect_refused("age " + in("a.img").string() + " " + drive, {"is there already; --force replaces it"});
   expect_refused("age " + in("b.img").string() + " " + drive + "--rw rw --bs 3q --drive_writes -1",
                  {"--rw rw", "--bs 3q", "--drive_writes"});
-  expect_refused("io --number_ios 1 " + image(), {"blocks per plane: 24 in the image, 1376 in this drive", "bytes of capacity"});
+  expect_refused("io --number_ios 1 " + image(), {"blocks per plane: 24 in the image, 1360 in this drive", "bytes of capacity"});
   expect_refused("io --number_ios 1 " + drive + image() + "--set ftl.precondition=random", {"ftl.image says what the drive holds"});
   expect_refused("io --number_ios 1 " + drive + "--set ftl.image=" + file("c.img", "FPDRIVE"), {"is not the image of a drive"});
   expect_refused("io --number_ios 1 " + drive + "--set ftl.image=" + in("none").string(), {"cannot be read"});

@@ -42,7 +42,7 @@ TEST_F(BadSetting, PlatformsThatCannotWork) {
   expect_refused("io --set nvme.mdts=64KiB", {"firmware.frame = 1MiB is larger than the largest command a drive takes (nvme.mdts = 64KiB)",
                                               "lower firmware.frame or raise nvme.mdts"});
   expect_refused("io --set nvme.mdts=2KiB", {"nvme.mdts = 2KiB: must be between 4KiB"});
-  expect_refused("io --set ftl.capacity=100TB", {"ftl.capacity = 100TB: needs", "the flash has 1376"});
+  expect_refused("io --set ftl.capacity=100TB", {"ftl.capacity = 100TB: needs", "the flash has 1360"});
   expect_refused("io --set firmware.cores=65 --set cores.count=64", {"firmware.cores = 65 serve, but cores.count = 64"});
   expect_refused("replay '" + sample + "' --set firmware.frame=512KiB", {"crypto.frame_size = 1MiB differs from firmware.frame = 512KiB"});
   expect_refused("replay '" + sample + "' --set firmware.drive_capacity=4KiB",

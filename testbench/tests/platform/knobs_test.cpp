@@ -121,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(
         Knob{"nand_dies", Work::stream_write, {}, {"nand.dies_per_channel=2", "ftl.capacity=3000GB"}, 0.49, 0.51},
         Knob{"nand_bus_rate", Work::reads, one_channel, {"nand.bus_rate=1200MB/s"}, 0.60, 0.64},
         Knob{"nand_t_r", Work::read_alone, {}, {"nand.t_r_lower=67.5us", "nand.t_r_middle=90us", "nand.t_r_upper=117us"}, 1.7, 1.9},
-        Knob{"nand_t_prog", Work::stream_write, {}, {"nand.t_prog=2200us"}, 0.51, 0.53},
+        Knob{"nand_t_prog", Work::stream_write, {}, {"nand.t_prog=2300us"}, 0.51, 0.53},
         Knob{"nand_t_cmd", Work::reads, one_channel, {"nand.t_cmd_read=1200ns"}, 0.82, 0.85},
         Knob{"nand_sca", Work::reads, one_channel, {"nand.sca=true"}, 1.5, 1.7},
         Knob{"nand_parity", Work::reads, one_channel, {"nand.parity=1KiB"}, 0.90, 0.95},

@@ -7,76 +7,27 @@ namespace flashpath::ftl {
 
 ModelFtl::ModelFtl(const sc_core::sc_module_name& name, Environment& environment, const Config& config, const Geometry& geometry)
     : Ftl{name, environment},
-      read_port_{"in_read", agenda_, SplitPort::Arrived::to<&ModelFtl::arrived>(this)},
-      write_port_{"in_write", agenda_, SplitPort::Arrived::to<&ModelFtl::arrived>(this)},
-      flash_port_{"flash", agenda_, InitiatorPort::Event::to<&ModelFtl::flash_responded>(this)},
+      sockets_{agenda_, FtlSockets::Submit::to<&FtlModel::submit>(&model_),
+               FtlSockets::FlashAnswered::to<&FtlModel::flash_answered>(&model_)},
       capacity_{config.capacity},
       model_{agenda_,
              config,
              geometry,
              environment.data_mode,
-             FtlModel::IssueFlash::to<&ModelFtl::issue>(this),
-             FtlModel::Event::to<&ModelFtl::accepted>(this),
-             FtlModel::Event::to<&ModelFtl::answered>(this)} {}
-
-void ModelFtl::arrived(Payload& payload, Time now) {
-  FtlCommand* const command = payload.get_extension<FtlCommand>();
-  const bool read = payload.is_read();
-  if (command == nullptr || read != (command->request.kind == RequestKind::read)) {
-    payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
-    (read ? read_port_ : write_port_).respond(payload, now);
-    return;
-  }
-  command->request.carrier = &payload;
-  if (read) read_port_.accept(payload, now);
-  model_.submit(command->request, now);
-}
-
-void ModelFtl::accepted(Request& request, Time now) { write_port_.accept(*static_cast<Payload*>(request.carrier), now); }
-
-void ModelFtl::answered(Request& request, Time now) {
-  Payload& payload = *static_cast<Payload*>(request.carrier);
-  payload.set_response_status(request.status == RequestStatus::ok             ? tlm::TLM_OK_RESPONSE
-                              : request.status == RequestStatus::out_of_range ? tlm::TLM_ADDRESS_ERROR_RESPONSE
-                                                                              : tlm::TLM_GENERIC_ERROR_RESPONSE);
-  Transfer& transfer = transfer_of(payload);
-  transfer.stream = request.stream;
-  transfer.journey = request.journey;
-  (payload.is_read() ? read_port_ : write_port_).respond(payload, now);
-}
-
-void ModelFtl::issue(nand::Op& op, Time now) {
-  const Bytes size{std::max<std::uint64_t>(op.size.count, 1)};
-  Payload& payload = pool_.take(op.kind == nand::OpKind::read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, 0, size, op.data);
-  payload.get_extension<nand::FlashCommand>()->op = op;
-  payload.get_extension<Transfer>()->owner = &op;
-  payload.get_extension<Transfer>()->stream = {now, now};
-  flash_port_.send(payload, now);
-}
-
-void ModelFtl::flash_responded(Payload& payload, Time now) {
-  nand::Op& op = *static_cast<nand::Op*>(payload.get_extension<Transfer>()->owner);
-  const nand::Op& answer = payload.get_extension<nand::FlashCommand>()->op;
-  op.status = answer.status;
-  op.dead = answer.dead;
-  op.retries = answer.retries;
-  op.refresh = answer.refresh;
-  op.stream = answer.stream;
-  op.journey = answer.journey;
-  payload.release();
-  model_.flash_answered(op, now);
-}
+             FtlModel::IssueFlash::to<&FtlSockets::issue>(&sockets_),
+             FtlModel::Event::to<&FtlSockets::accepted>(&sockets_),
+             FtlModel::Event::to<&FtlSockets::answered>(&sockets_)} {}
 
 void ModelFtl::check(Laws& laws, Time now) const {
   laws.about(name());
   model_.check(laws, now);
-  laws.equal("payloads out", pool_.outstanding(), "flash operations in the port", flash_port_.unanswered());
+  sockets_.check(laws);
 }
 
 void ModelFtl::explain(Stall& stall) const {
   stall.about(name());
   model_.explain(stall);
-  if (flash_port_.waiting() != 0) stall.waits(flash_port_.waiting(), "flash operations", "the array to accept them");
+  sockets_.explain(stall);
 }
 
 void ModelFtl::finish(Time now) {

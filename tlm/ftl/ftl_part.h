@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flash translation layer behind its sockets: reads and writes from the NVMe controller, operations to the flash array.
 #pragma once
-#include "ftl/ftl_command.h"
 #include "ftl/ftl_model.h"
+#include "ftl/ftl_sockets_part.h"
 #include "kernel/initiator_port.h"
 #include "kernel/part.h"
 #include "kernel/split_port.h"
@@ -49,9 +49,9 @@ class ModelFtl final : public Ftl {
   /// Throws UserErrors when configuration and geometry do not go together.
   ModelFtl(const sc_core::sc_module_name& name, Environment& environment, const Config& config, const Geometry& geometry);
 
-  tlm_utils::simple_target_socket<SplitPort>& in_read() override { return read_port_.socket; }
-  tlm_utils::simple_target_socket<SplitPort>& in_write() override { return write_port_.socket; }
-  tlm_utils::simple_initiator_socket<InitiatorPort>& flash() override { return flash_port_.socket; }
+  tlm_utils::simple_target_socket<SplitPort>& in_read() override { return sockets_.read.socket; }
+  tlm_utils::simple_target_socket<SplitPort>& in_write() override { return sockets_.write.socket; }
+  tlm_utils::simple_initiator_socket<InitiatorPort>& flash() override { return sockets_.flash.socket; }
   Bytes capacity() const override { return capacity_; }
   std::uint32_t written_wordlines(std::uint32_t superblock, std::uint32_t die) const override {
     return model_.written_wordlines(superblock, die);
@@ -63,15 +63,7 @@ class ModelFtl final : public Ftl {
   void finish(Time) override;
 
  private:
-  void arrived(Payload& payload, Time now);
-  void accepted(Request& request, Time now);
-  void answered(Request& request, Time now);
-  void issue(nand::Op& op, Time now);
-  void flash_responded(Payload& payload, Time now);
-
-  SplitPort read_port_, write_port_;
-  InitiatorPort flash_port_;
-  PayloadPool<nand::FlashCommand> pool_;
+  FtlSockets sockets_;
   Bytes capacity_;
   FtlModel model_;
 

@@ -11,9 +11,9 @@ class StaticFtl final : public Ftl {
   /// Throws UserErrors when configuration and geometry do not go together.
   StaticFtl(const sc_core::sc_module_name& name, Environment& environment, const Config& config, const Geometry& geometry);
 
-  tlm_utils::simple_target_socket<SplitPort>& in_read() override { return read_port_.socket; }
-  tlm_utils::simple_target_socket<SplitPort>& in_write() override { return write_port_.socket; }
-  tlm_utils::simple_initiator_socket<InitiatorPort>& flash() override { return flash_port_.socket; }
+  tlm_utils::simple_target_socket<SplitPort>& in_read() override { return sockets_.read.socket; }
+  tlm_utils::simple_target_socket<SplitPort>& in_write() override { return sockets_.write.socket; }
+  tlm_utils::simple_initiator_socket<InitiatorPort>& flash() override { return sockets_.flash.socket; }
   Bytes capacity() const override { return capacity_; }
   const StaticModel& model() const { return model_; }
 
@@ -21,15 +21,7 @@ class StaticFtl final : public Ftl {
   void explain(Stall& stall) const override;
 
  private:
-  void arrived(Payload& payload, Time now);
-  void accepted(Request& request, Time now);
-  void answered(Request& request, Time now);
-  void issue(nand::Op& op, Time now);
-  void flash_responded(Payload& payload, Time now);
-
-  SplitPort read_port_, write_port_;
-  InitiatorPort flash_port_;
-  PayloadPool<nand::FlashCommand> pool_;
+  FtlSockets sockets_;
   Bytes capacity_;
   StaticModel model_;
 };

@@ -111,6 +111,7 @@ int waf(const WafOptions& o) {
   const ftl::Counts after = device.model.counts();
   Laws laws;
   device.model.check(laws, device.now());
+  laws.equal("writes submitted", after.submitted, "answered", after.answered);
   for (const auto& broken : laws.broken()) fmt::print(stderr, "flashpath: {}\n", broken);
   const double amplification =
       1 + static_cast<double>(after.gc_moved - before.gc_moved) / static_cast<double>(after.placed - before.placed);

@@ -26,9 +26,11 @@ bool FtlModel::more_runs(std::uint32_t superblock, const Runs::Cursor& cursor) c
 void FtlModel::start_moves(Victim& v, Time now) {
   const std::uint32_t most = superblock_wait_since_ != never || pacing_wait_since_ != never ? config_.gc_moves_urgent : config_.gc_moves;
   const std::uint64_t stripe = std::max<std::uint64_t>(1, layout_.stripe() / unit_);
+  // A program unit per die, and one being filled per stream: those alone may not stop moves, they wait for what moves bring.
+  const std::uint64_t slots = layout_.dies() + streams_.size() - config_.write_streams;
   Move* move = nullptr;
   for (;;) {
-    if (move == nullptr && (moving_ >= most || gc_slots_ > layout_.dies())) return;
+    if (move == nullptr && (moving_ >= most || gc_slots_ >= slots)) return;
     if (v.in_run == v.run.count) {
       if (!next_run(v.superblock, v.cursor, v.run)) break;
       v.in_run = 0;

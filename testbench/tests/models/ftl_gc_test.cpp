@@ -114,6 +114,43 @@ TEST(FtlGc, HandlesKeepLifetimesApartWhereCollectionDoesToo) {
   EXPECT_LT(initial, mixed);
 }
 
+/// Each of its streams keeps a program unit half full: those alone are no reason to wait.
+TEST(FtlGc, IsolatedHandlesCollectOnFewerDiesThanHandles) {
+  for (const std::uint32_t streams : {2U, 3U, 8U}) {
+    Geometry g = wide_geometry();
+    g.channels = g.dies = 1;
+    g.wordlines_per_block = 64;
+    Config c = wide_config();
+    c.capacity = {std::uint64_t{36} * 768 * kib};
+    c.write_streams = streams;
+    c.gc_isolation = GcIsolation::persistent;
+    Drive drive{c, g};
+    struct Load {
+      Drive& drive;
+      std::uint64_t units, left;
+      std::uint32_t streams;
+      Random random{11, "isolated"};
+      void done(Drive::Io& io, Time) {
+        if (left == 0) return;
+        --left;
+        const std::uint64_t unit = random.below(units);
+        drive.start(io, RequestKind::write, unit * 4096, 4096, static_cast<std::uint16_t>(unit % streams));
+      }
+    } load{drive, c.capacity / c.mapping_unit, 6 * (c.capacity / c.mapping_unit), streams};
+    const std::uint64_t writes = load.left;
+    drive.hook = Delegate<void(Drive::Io&, Time)>::to<&Load::done>(&load);
+    std::vector<std::unique_ptr<Drive::Io>> ios;
+    for (int i = 0; i < 64; ++i) {
+      ios.push_back(std::make_unique<Drive::Io>());
+      load.done(*ios.back(), drive.agenda.now());
+    }
+    drive.agenda.run();
+    EXPECT_EQ(drive.model.counts().answered, writes) << streams;
+    EXPECT_GT(drive.model.counts().gc_moved, 0U);
+    drive.expect_laws();
+  }
+}
+
 TEST(FtlGc, TokensTradeTheCliffForAnEvenPace) {
   struct Seen {
     Duration worst{}, span{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ftl/ftl_config.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace flashpath::ftl {
@@ -22,6 +23,8 @@ void Config::check(const std::string& where, UserErrors& errors) const {
     if (map_cache < map_page) errors.add(where + ".map_cache: smaller than " + where + ".map_page");
     if (recoverable) errors.add(where + ".recoverable: not with " + where + ".map = cached");
   }
+  if (image != "none" && spare_blocks != 0)
+    errors.add(where + ".spare_blocks: not together with " + where + ".image (an image does not know of bad blocks)");
   if (gc_high < gc_low) errors.add(where + ".gc_high: must not be below " + where + ".gc_low");
   if (gc_moves_urgent < gc_moves) errors.add(where + ".gc_moves_urgent: must not be below " + where + ".gc_moves");
 }
@@ -29,6 +32,7 @@ void Config::check(const std::string& where, UserErrors& errors) const {
 void Config::check(const std::string& where, const Geometry& g, UserErrors& errors) const {
   if (mapping_unit.count == 0) return;
   const std::uint64_t units = g.superblock() / mapping_unit;
+  const std::uint32_t superblocks = g.blocks_per_plane - std::min(g.blocks_per_plane, spare_blocks);
   if (units == 0) {
     errors.add(where + ".mapping_unit: larger than a superblock (" + print(g.superblock()) + ")");
     return;
@@ -38,14 +42,16 @@ void Config::check(const std::string& where, const Geometry& g, UserErrors& erro
   const std::uint64_t spare =
       std::uint64_t{write_streams} + collecting + 1 + gc_victims + gc_low + (recoverable ? 2 : 0) + (map == MapKind::cached ? 1 : 0);
   const std::uint64_t used = ceil_div(all_units(), units);
-  if (used + spare > g.blocks_per_plane) {
+  if (used + spare > superblocks) {
     errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(g.superblock()) +
                " and " + std::to_string(spare) +
                " spare ones (write_streams + gc_low + gc_victims + 1, and 1 or, isolated, write_streams; two more if recoverable, one if "
                "the map is cached); the "
                "flash has " +
-               std::to_string(g.blocks_per_plane));
+               std::to_string(superblocks));
   }
+  if (recoverable && spare_blocks != 0)
+    errors.add(where + ".spare_blocks: not together with " + where + ".recoverable (the table of replaced blocks is not recovered)");
   if (recoverable && (g.program_unit() % mapping_unit).count != 0) {
     errors.add(where + ".recoverable: " + where + ".mapping_unit must divide a program unit (" + print(g.program_unit()) +
                "): a unit in two wordlines could be torn");

@@ -41,6 +41,7 @@ struct Config {
   std::uint32_t gc_moves_urgent = 512;
   std::uint32_t wear_spread = 0;
   std::uint32_t plane_victims = 10;
+  std::uint32_t spare_blocks = 0;
 
   static constexpr auto schema() {
     using C = Config;
@@ -99,6 +100,9 @@ struct Config {
               Range{1U, 65'535U}},
         Field{"gc_moves_urgent", &C::gc_moves_urgent, "moves in flight while host writes wait for a free superblock", Known::assumed,
               "four per die", Range{1U, 65'535U}},
+        Field{"spare_blocks", &C::spare_blocks,
+              "blocks per plane kept to replace bad ones (0: a failed program or erase is tried again, as if there were always a spare)",
+              Known::assumed, "0: off; dies are sold with up to 2 % bad blocks", Range{0U, 4096U}},
         Field{"wear_spread", &C::wear_spread, "erases between most and least worn superblock from which cold data are moved (0: never)",
               Known::assumed, "static wear levelling; 0: off", Range{0U, 1'000'000U}},
         Field{"plane_victims", &C::plane_victims,

@@ -16,10 +16,10 @@ void FtlModel::die_failed(nand::Op& op, Time) {
     dead_[op.die.value] = true;
     ++dead_dies_;
     const std::uint64_t spare = streams_.size() + config_.gc_victims + config_.gc_low;
-    const std::uint64_t left = (layout_.superblocks() - spare) * (layout_.units() * (layout_.dies() - dead_dies_) / layout_.dies());
-    read_only_ = left < mapping_.units();
+    const std::uint64_t left = (usable_ - std::min(usable_, spare)) * (layout_.units() * (layout_.dies() - dead_dies_) / layout_.dies());
+    read_only_ = read_only_ || left < mapping_.units();
   }
-  if (op.kind == nand::OpKind::program) save_units(slots_[op.tag2]);
+  if (static_cast<OpOwner>(op.tag & 0xffU) == OpOwner::program) save_units(slots_[op.tag2]);
   if (op.kind != nand::OpKind::read) op.status = nand::OpStatus::ok;  // nothing of it is used again
 }
 

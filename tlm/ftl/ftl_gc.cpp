@@ -28,6 +28,14 @@ bool FtlModel::choose_victim(Time now) {
   if (collecting_ && (victims_.empty() || free_ + erasing_ + victims_.size() < config_.gc_high)) {
     if (const std::uint32_t i = closed_.choose(); i != no_superblock) return pick(i, now);
   }
+  while (!wanted_.empty() && victims_.empty() && free_ > config_.gc_victims) {
+    const std::uint32_t i = wanted_.front();
+    wanted_.erase(wanted_.begin());
+    superblocks_[i].wanted = false;
+    if (superblocks_[i].state != SuperblockState::closed) continue;
+    ++counts_.refresh_victims;
+    return pick(i, now);
+  }
   if (config_.wear_spread != 0 && victims_.empty() && !levelling_ && free_ > config_.gc_victims &&
       counts_.gc_victims >= 8 * counts_.wear_victims) {
     const std::uint32_t cold = wear_.least_closed();
@@ -95,6 +103,14 @@ void FtlModel::start_erase(std::uint32_t superblock, Time now) {
   }
 }
 
+/// The array advises to rewrite it: read disturb or retention near the limit.
+void FtlModel::want(std::uint32_t superblock) {
+  Superblock& sb = superblocks_[superblock];
+  if (sb.wanted || sb.state != SuperblockState::closed) return;
+  sb.wanted = true;
+  wanted_.push_back(superblock);
+}
+
 void FtlModel::unpin(std::uint32_t superblock, Time now) {
   Superblock& sb = superblocks_[superblock];
   if (--sb.pins == 0 && sb.state == SuperblockState::collecting) collect(now);
@@ -103,14 +119,16 @@ void FtlModel::unpin(std::uint32_t superblock, Time now) {
 void FtlModel::erased(std::uint32_t superblock, Time now) {
   if (--erases_left_[superblock] != 0) return;
   Superblock& sb = superblocks_[superblock];
-  sb.state = SuperblockState::free;
   ++sb.erases;
   sb.runs.clear();
   if (spare_area_) spare_area_->erased(superblock);
   sb.as_started = false;
   --erasing_;
-  ++free_;
-  wear_.freed(superblock);
+  if (whole(superblock, now)) {
+    sb.state = SuperblockState::free;
+    ++free_;
+    wear_.freed(superblock);
+  }
   resume_moves(now);
   pump(now);
   if (!victims_.empty() || erasing_ != 0 || collecting_since_ == never) return;

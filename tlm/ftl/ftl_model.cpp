@@ -19,12 +19,19 @@ Start start_of(const Config& c, const Layout& layout) {
 }
 }  // namespace
 
+namespace {
+Geometry without_spares(Geometry geometry, const Config& config) {
+  if (config.spare_blocks < geometry.blocks_per_plane) geometry.blocks_per_plane -= config.spare_blocks;
+  return geometry;
+}
+}  // namespace
+
 FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted,
                    Event answered)
     : agenda_{agenda},
       config_{config},
       geometry_{geometry},
-      layout_{geometry, config.mapping_unit},
+      layout_{without_spares(geometry, config), config.mapping_unit},
       data_mode_{data_mode},
       issue_flash_{issue_flash},
       accepted_{accepted},
@@ -43,6 +50,15 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
   config_.check("ftl", geometry, errors);
   errors.raise_if_any();
   free_ = layout_.superblocks();
+  usable_ = free_;
+  if (config_.spare_blocks != 0) {
+    blocks_.resize(std::size_t{layout_.superblocks()} * layout_.dies());
+    for (std::size_t i = 0; i < blocks_.size(); ++i) blocks_[i] = static_cast<std::uint32_t>(i / layout_.dies());
+    spares_.resize(layout_.dies());
+    for (auto& spares : spares_) {
+      for (std::uint32_t b = geometry.blocks_per_plane; b-- > layout_.superblocks();) spares.push_back(b);
+    }
+  }
   for (std::size_t i = 0; i < streams_.size(); ++i) streams_[i].handle = static_cast<std::uint16_t>(i % config_.write_streams);
   if (config_.map == MapKind::cached) {
     map_page_units_ = config_.map_page.count / unit_;
@@ -130,7 +146,17 @@ nand::Op& FtlModel::take_op(OpOwner kind, void* owner, std::uint64_t tag2) {
 }
 
 void FtlModel::issue(nand::Op& op, std::uint32_t superblock, Time now) {
+  const auto kind = static_cast<OpOwner>(op.tag & 0xffU);
   op.tag = (op.tag & 0xffU) | std::uint64_t{superblock} << 8U;
+  if (!blocks_.empty()) {
+    if (!relocations_.empty() && kind == OpOwner::program) {
+      if (Relocation* const r = relocation(superblock, op.die.value); r != nullptr) {
+        r->held.push_back(&op);
+        return;
+      }
+    }
+    op.block = {kind == OpOwner::copy_program ? static_cast<Relocation*>(op.owner)->to : block_of(op.die.value, superblock)};
+  }
   op.status = nand::OpStatus::ok;
   switch (op.kind) {
     case nand::OpKind::read:
@@ -141,6 +167,7 @@ void FtlModel::issue(nand::Op& op, std::uint32_t superblock, Time now) {
     case nand::OpKind::program:
       ++counts_.flash_programs;
       counts_.flash_programmed += op.size.count;
+      programming_ += op.size.count;
       break;
     case nand::OpKind::erase: ++counts_.flash_erases; break;
   }
@@ -151,7 +178,7 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
   if (op.status != nand::OpStatus::ok) {
     ++counts_.failures;
     if (op.dead) die_failed(op, now);
-    else if (op.kind != nand::OpKind::read) {  // onto a spare of equal timing
+    else if (op.kind != nand::OpKind::read && config_.spare_blocks == 0) {  // onto a spare of equal timing
       op.status = nand::OpStatus::ok;
       op.journey = Journey{now};
       issue_flash_(op, now);
@@ -159,6 +186,8 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
     }
   }
   const auto superblock = static_cast<std::uint32_t>(op.tag >> 8U);
+  const bool ok = op.status == nand::OpStatus::ok;
+  if (op.kind == nand::OpKind::read && op.refresh) want(superblock);
   void* const owner = op.owner;
   switch (static_cast<OpOwner>(op.tag & 0xffU)) {
     case OpOwner::read:
@@ -189,12 +218,27 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
       return;
     }
     case OpOwner::program: {
+      if (Relocation* const r = relocations_.empty() ? nullptr : relocation(superblock, op.die.value); r != nullptr || !ok) {
+        programming_ -= op.size.count;
+        counts_.failed += op.size.count;
+        if (r != nullptr) hold(*r, op, now);
+        else program_failed(op, superblock, now);
+        return;
+      }
       const auto slot = static_cast<std::uint32_t>(op.tag2);
       ops_.give(op);
       program_done(slot, now);
       return;
     }
+    case OpOwner::copy_read:
+    case OpOwner::copy_program: {
+      const bool read = op.kind == nand::OpKind::read;
+      copied(op, now);
+      if (read) unpin(superblock, now);
+      return;
+    }
     case OpOwner::erase:
+      if (!ok) erase_failed(superblock, op.die.value);
       ops_.give(op);
       erased(superblock, now);
       return;
@@ -231,7 +275,7 @@ void FtlModel::check(Laws& laws, Time now) const {
   laws.equal("superblocks in state free", free, "counted free", free_);
   laws.equal("bytes placed by garbage collection", counts_.placed_gc, "programmed + in the buffer", counts_.programmed_gc + gc_bytes_);
   laws.equal("bytes programmed or in programming", counts_.flash_programmed, "host's + garbage collection's + padding",
-             counts_.programmed_host + counts_.programmed_gc + counts_.padded + programming_);
+             counts_.programmed_host + counts_.programmed_gc + counts_.padded + counts_.copied + counts_.failed + programming_);
   laws.expect(used_ <= config_.write_buffer.count, "the write buffer holds no more than its size");
   inside_.check(laws, "requests in the FTL", now);
 }

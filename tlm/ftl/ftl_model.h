@@ -28,8 +28,9 @@
 //
 // With map = cached the map is on flash (ftl_map.cpp): a miss is answered by one flash read more.
 //
-// Not modelled: map journalling, read disturb and retention refresh, bad blocks: a
-// failed program or erase is issued again, as onto a spare of equal timing. Bytes of a buffered read are there at once.
+// Bad blocks: ftl_failures.cpp; with spare_blocks = 0 a failed program or erase is issued again, as onto a spare of equal timing.
+//
+// Not modelled: map journalling. Bytes of a buffered read are there at once.
 #pragma once
 #include <array>
 #include <set>
@@ -65,6 +66,9 @@ struct Counts {
   std::uint64_t gc_moved = 0, gc_victims = 0;                           // gc_victims: superblocks
   std::uint64_t placed_gc = 0, programmed_gc = 0;                       // gc_moved and what a recovery brought back; what of it is on flash
   std::uint64_t padded = 0;                                             // given to the flash without anybody's data
+  std::uint64_t bad_blocks = 0;                                         // of a die; factory and grown, with spare_blocks
+  std::uint64_t copied = 0, failed = 0;                                 // programmed: from bad blocks to spares; in vain
+  std::uint64_t refresh_victims = 0;                                    // of gc_victims: because the array advised it
   std::uint64_t wear_victims = 0;                                       // of gc_victims: for static wear levelling
   Tenths victims_valid{};                                               // victims by their valid share
   std::uint64_t buffer_hit = 0, unmapped_read = 0;
@@ -88,6 +92,15 @@ class FtlModel {
   /// The answer to `issue_flash` is flash_answered(). `accepted` is called for writes, trims and flushes only.
   FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted,
            Event answered);
+
+  /// Before anything is submitted: this block is not to be used. Throws UserErrors when its die has no spare left.
+  void factory_bad(std::uint32_t die, std::uint32_t block);
+  /// Where a superblock's block of this die is.
+  std::uint32_t block(std::uint32_t die, std::uint32_t superblock) const {
+    return blocks_.empty() ? superblock : blocks_[std::size_t{superblock} * layout_.dies() + die];
+  }
+  /// Of the die that has fewest.
+  std::uint32_t fewest_spares() const;
 
   void submit(Request& request, Time now);
   void flash_answered(nand::Op& op, Time now);
@@ -135,7 +148,7 @@ class FtlModel {
   Tenths closed_valid() const;
 
  private:
-  enum class OpOwner : std::uint8_t { read, program, fill, move, erase, map };
+  enum class OpOwner : std::uint8_t { read, program, fill, move, erase, map, copy_read, copy_program };
 
   // Requests (ftl_model.cpp)
   Time look_up(std::uint64_t units, Duration latency, Time now);
@@ -221,6 +234,25 @@ class FtlModel {
   bool lost(std::uint64_t first, std::uint64_t last) const;
   std::uint64_t first_unit(const Request& r) const { return r.address.count / unit_; }
   std::uint64_t last_unit(const Request& r) const { return (r.address.count + r.size.count - 1) / unit_; }
+  // Failures (ftl_failures.cpp)
+  std::uint32_t& block_of(std::uint32_t die, std::uint32_t superblock) { return blocks_[std::size_t{superblock} * layout_.dies() + die]; }
+  std::uint64_t fewest_superblocks() const {
+    const std::uint64_t alive = std::max<std::uint64_t>(1, layout_.units() * (layout_.dies() - dead_dies_) / layout_.dies());
+    return ceil_div(mapping_.units(), alive) + streams_.size() + 1 + config_.gc_victims;
+  }
+  std::uint32_t take_spare(std::uint32_t die, Time now);
+  void retire(std::uint32_t superblock);
+  void become_read_only(Time now);
+  Relocation* relocation(std::uint32_t superblock, std::uint32_t die);
+  void program_failed(nand::Op& op, std::uint32_t superblock, Time now);
+  void hold(Relocation& r, nand::Op& op, Time now);
+  void copy_next(Relocation& r, Time now);
+  void copied(nand::Op& op, Time now);
+  void erase_failed(std::uint32_t superblock, std::uint32_t die);
+  bool whole(std::uint32_t superblock, Time now);
+  void abandon(Relocation& r, Time now);
+  void lose_stripe(const Relocation& r, std::uint32_t type);
+  void want(std::uint32_t superblock);
 
   // Power loss (ftl_power.cpp)
   void keep_spare_area();
@@ -279,6 +311,13 @@ class FtlModel {
   std::uint32_t erasing_ = 0;
   std::vector<std::uint32_t> erases_left_;
   bool collecting_ = false;
+  std::vector<std::uint32_t> wanted_;  // closed superblocks to be rewritten
+
+  std::vector<std::uint32_t> blocks_;               // by superblock and die: its block; empty: the superblock's own number
+  std::vector<std::vector<std::uint32_t>> spares_;  // by die
+  std::vector<std::unique_ptr<Relocation>> relocations_;
+  std::uint64_t usable_ = 0;  // superblocks not retired
+  bool stuck_ = false;        // program units wait for a spare that there is not: a flush cannot succeed
   Time collecting_since_ = never, pacing_wait_since_ = never;
 
   std::vector<bool> dead_;  // by die; empty while none is

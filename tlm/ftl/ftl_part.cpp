@@ -53,6 +53,11 @@ void ModelFtl::finish(Time now) {
   placed_.value = c.placed;
   padded_.value = c.padded;
   wear_victims_.value = c.wear_victims;
+  bad_blocks_.value = c.bad_blocks;
+  copied_.value = c.copied;
+  failed_.value = c.failed;
+  refresh_victims_.value = c.refresh_victims;
+  spares_.value = model_.fewest_spares();
   gc_busy_.value = static_cast<std::uint64_t>(model_.gc_busy(now).count());
   pacing_wait_.value = static_cast<std::uint64_t>(c.pacing_wait.count());
   const WearSummary wear = model_.wear();

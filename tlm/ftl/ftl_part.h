@@ -19,6 +19,9 @@ class Ftl : public Part {
   virtual tlm_utils::simple_target_socket<SplitPort>& in_write() = 0;  ///< writes, trims, flushes: END_REQ when accepted
   virtual tlm_utils::simple_initiator_socket<InitiatorPort>& flash() = 0;
   virtual Bytes capacity() const = 0;
+  /// At time zero, first of all: the flash has a bad block, and which block a superblock has in a die.
+  virtual void factory_bad(std::uint32_t /*die*/, std::uint32_t /*block*/) {}
+  virtual std::uint32_t block(std::uint32_t /*die*/, std::uint32_t superblock) const { return superblock; }
   /// At time zero: how many wordlines of a superblock's blocks on a die hold data, for the flash to know.
   virtual std::uint32_t written_wordlines(std::uint32_t /*superblock*/, std::uint32_t /*die*/) const { return 0; }
 };
@@ -53,6 +56,8 @@ class ModelFtl final : public Ftl {
   tlm_utils::simple_target_socket<SplitPort>& in_write() override { return sockets_.write.socket; }
   tlm_utils::simple_initiator_socket<InitiatorPort>& flash() override { return sockets_.flash.socket; }
   Bytes capacity() const override { return capacity_; }
+  void factory_bad(std::uint32_t die, std::uint32_t block) override { model_.factory_bad(die, block); }
+  std::uint32_t block(std::uint32_t die, std::uint32_t superblock) const override { return model_.block(die, superblock); }
   std::uint32_t written_wordlines(std::uint32_t superblock, std::uint32_t die) const override {
     return model_.written_wordlines(superblock, die);
   }
@@ -89,6 +94,12 @@ class ModelFtl final : public Ftl {
   stats::Counter placed_{stats, "placed", U::byte, "whole mapping units of host writes; (placed + gc_moved) / placed: write amplification"};
   stats::Counter padded_{stats, "padded", U::byte, "programmed without anybody's data"};
   stats::Counter wear_victims_{stats, "wear_victims", U::count, "of gc_victims: moved by static wear levelling"};
+  stats::Counter bad_blocks_{stats, "bad_blocks", U::count,
+                             "blocks of a die replaced or given up (spare_blocks): from the factory, and grown"};
+  stats::Counter copied_{stats, "copied", U::byte, "programmed: from bad blocks to spares"};
+  stats::Counter failed_{stats, "failed", U::byte, "programmed in vain"};
+  stats::Counter refresh_victims_{stats, "refresh_victims", U::count, "of gc_victims: rewritten because the array advised it"};
+  stats::Counter spares_{stats, "spares", U::count, "spare blocks at the end, of the die that has fewest"};
   stats::Counter gc_busy_{stats, "gc_busy", U::picosecond, "some superblock was being collected or erased"};
   stats::Counter pacing_wait_{stats, "pacing_wait", U::picosecond, "the first write in line, for collection to gain (gc_pacing)"};
   stats::Counter wear_least_{stats, "wear_least", U::count, "erases of the least worn superblock"};
@@ -107,7 +118,8 @@ class ModelFtl final : public Ftl {
                              "closed_valid_6", "closed_valid_7", "closed_valid_8", "closed_valid_9"},
                             "closed superblocks by their valid share at the end, in tenths"};
   stats::Counter dead_dies_{stats, "dead_dies", U::count, "dies no longer written to, at the end"};
-  stats::Counter lost_units_{stats, "lost_units", U::count, "mapping units whose data died with a die"};
+  stats::Counter lost_units_{stats, "lost_units", U::count,
+                             "mapping units whose data died with a die, or could not be read when they were to be moved"};
   stats::Counter rewritten_{stats, "rewritten", U::count, "mapping units placed again because their program failed"};
   stats::Counter free_superblocks_{stats, "free_superblocks", U::count, "at the end"};
   stats::Counter map_bytes_{stats, "map_memory", U::byte, "host memory of map and reverse information, at the end"};

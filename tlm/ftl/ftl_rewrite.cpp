@@ -23,7 +23,7 @@ bool FtlModel::rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::
   fill.unit = unit;
   fill.begin = begin;
   fill.end = end;
-  fill.lost = false;
+  fill.lost = !lost_.empty() && lost(unit, unit);  // what is not written now stays lost
   if (data_mode_) fill.old.resize(unit_);
   ++counts_.rewrites;
   fill.pieces = fetch(unit * unit_, unit_, data_mode_ ? fill.old.data() : nullptr, OpOwner::fill, &fill, Journey{now}, now);
@@ -34,7 +34,10 @@ bool FtlModel::rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::
   const std::uint32_t superblock = stream.superblock;
   fill.position = layout_.first_of(superblock) + stream.next;
   place(stream, host, unit, 1, from == nullptr ? nullptr : scratch_.data());
-  if (fill.pieces == 0) return true;
+  if (fill.pieces == 0) {
+    if (fill.lost) lose(unit, 1);
+    return true;
+  }
   fill.active = true;
   ++active_fills_;
   for_each_piece(

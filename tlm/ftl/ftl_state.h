@@ -12,7 +12,7 @@ namespace flashpath::ftl {
 
 inline constexpr std::uint32_t no_superblock = 0xffffffffU;
 
-enum class SuperblockState : std::uint8_t { free, open, closing, closed, collecting, erasing };
+enum class SuperblockState : std::uint8_t { free, open, closing, closed, collecting, erasing, retired };
 
 struct Superblock {
   SuperblockState state = SuperblockState::free;
@@ -87,6 +87,17 @@ struct Move {
   std::uint64_t in_run = 0, placed = 0;
   bool lost = false;  ///< could not be read
   std::uint32_t pieces = 0;
+  std::vector<unsigned char> bytes;
+};
+
+/// A block that went bad while it was written: what it holds goes to a spare of its die.
+struct Relocation {
+  std::uint32_t superblock = 0, die = 0;
+  std::uint32_t to = no_superblock;
+  std::uint32_t wordline = 0, end = 0;  ///< copied so far, to copy
+  std::uint32_t pieces = 0;
+  std::uint32_t outstanding = 0;  ///< programs given to the old block and not yet back
+  std::vector<nand::Op*> held;    ///< to be issued again
   std::vector<unsigned char> bytes;
 };
 

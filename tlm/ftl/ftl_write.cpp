@@ -23,7 +23,7 @@ void FtlModel::pump(Time now) {
       counts_.buffer_wait += now - job.entered;
       const bool write = request.kind == RequestKind::write && request.status == RequestStatus::ok;
       if (cache_) leave_map(job, now);
-      if (request.kind == RequestKind::flush) flush(job, now);
+      if (request.kind == RequestKind::flush && request.status == RequestStatus::ok) flush(job, now);
       if (job.done == 0 || write) {
         const std::uint64_t units = write ? ceil_div(request.size.count, unit_) : 1;
         agenda_.post<&FtlModel::answer_later>(look_up(units, config_.write_latency, now), this, reinterpret_cast<std::uint64_t>(&job));
@@ -39,8 +39,9 @@ void FtlModel::pump(Time now) {
 bool FtlModel::step(Job& job, Time now) {
   if (job.request->status != RequestStatus::ok) return true;
   if (job.map_waits != 0) return false;
-  if (read_only_ && job.request->kind == RequestKind::write) {
+  if ((read_only_ && job.request->kind == RequestKind::write) || (stuck_ && job.request->kind == RequestKind::flush)) {
     job.request->status = RequestStatus::write_fault;
+    job.done = 0;
     return true;
   }
   if (job.request->kind == RequestKind::write) return write_step(job, now);
@@ -257,7 +258,6 @@ void FtlModel::issue_programs(WriteStream& stream, Time now) {
     if (spare_area_) slot.journal = spare_area_->sequence();
     nand::Op& op = take_op(OpOwner::program, nullptr, id);
     layout_.program(op, slot.superblock, slot.pu);
-    programming_ += layout_.program_unit();
     op.data = slot.data.get();
     op.background = !slot.host;
     op.journey = Journey{now};

@@ -31,6 +31,7 @@ class Layout {
   std::uint64_t unit() const { return unit_; }
   std::uint64_t stripe() const { return stripe_; }
   std::uint64_t program_unit() const { return pu_; }
+  std::uint32_t bits() const { return bits_; }
   std::uint32_t dies() const { return dies_; }
   std::uint32_t planes() const { return planes_; }
   std::uint32_t superblocks() const { return superblocks_; }

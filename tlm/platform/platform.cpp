@@ -24,9 +24,15 @@ void Drive::connect(const Config& config, const Wire& wire) {
   wire(ftl->flash(), nand->in(), own + "_flash");
   // A drive that starts written: the flash must know which blocks hold data.
   const ftl::Geometry g = geometry_of(config.nand);
-  for (std::uint32_t b = 0; b < g.blocks_per_plane; ++b) {
+  for (std::uint32_t b = 0; config.ftl.spare_blocks != 0 && b < g.blocks_per_plane; ++b) {
     for (std::uint16_t d = 0; d < g.dies; ++d) {
-      if (const std::uint32_t n = ftl->written_wordlines(b, d); n != 0) nand->precondition(nand::DieId{d}, nand::BlockId{b}, n);
+      if (nand->bad(nand::DieId{d}, nand::BlockId{b})) ftl->factory_bad(d, b);
+    }
+  }
+  for (std::uint32_t b = 0; b + config.ftl.spare_blocks < g.blocks_per_plane; ++b) {
+    for (std::uint16_t d = 0; d < g.dies; ++d) {
+      if (const std::uint32_t n = ftl->written_wordlines(b, d); n != 0)
+        nand->precondition(nand::DieId{d}, nand::BlockId{ftl->block(d, b)}, n);
     }
   }
   nvme->on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)>::to<&Drive::command_done>(this));

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/agenda.h"
@@ -27,20 +28,31 @@ class FakeFlash {
     if (ops.size() > keep) ops.pop_front();
     auto& next = next_[std::size_t{op.die.value} * g.blocks_per_plane + op.block.value];
     Time end{};
+    const std::uint64_t block = std::uint64_t{op.die.value} * g.blocks_per_plane + op.block.value;
     if (op.kind == nand::OpKind::read) {
+      op.refresh = ++reads_of[block] > refresh_after;
+      if (++reads % bad_read == 0) op.status = nand::OpStatus::uncorrectable;
       if (!preconditioned) { EXPECT_LT(op.page.value / g.bits_per_cell, next) << "a read of a wordline that was not programmed"; }
       EXPECT_LE(op.offset.count + op.size.count, op.planes * g.page.count);
       EXPECT_LE(op.plane + op.planes, g.planes);
       end = now + t_r;
     } else {
+      EXPECT_FALSE(bad.contains(block)) << "a bad block is used";
       if (op.kind == nand::OpKind::program) {
-        EXPECT_EQ(op.page.value, next * g.bits_per_cell) << "wordlines out of order";
-        ++next;
-        if (op.data != nullptr) {
+        if (bad_program != ~0ULL && (failing.contains(block) || ++programs % bad_program == 0)) {  // and those behind it
+          op.status = nand::OpStatus::program_failed;
+          failing.insert(block);
+        } else {
+          EXPECT_EQ(op.page.value, next * g.bits_per_cell) << "wordlines out of order";
+          ++next;
+        }
+        if (op.status == nand::OpStatus::ok && op.data != nullptr) {
           auto& bytes = store_[key(op, op.page.value / g.bits_per_cell)];
           bytes.assign(op.data, op.data + op.size.count);
         }
       } else {
+        reads_of[block] = 0;
+        if (++erases % bad_erase == 0) op.status = nand::OpStatus::erase_failed;
         next = 0;
       }
       auto& free = free_at_[op.die.value];
@@ -62,7 +74,10 @@ class FakeFlash {
   Geometry g;
   std::deque<Seen> ops;
   std::size_t keep = 100;
-  bool preconditioned = false;  ///< every block is full from the start
+  std::uint64_t bad_program = ~0ULL, bad_erase = ~0ULL, bad_read = ~0ULL;  ///< every n-th fails
+  std::uint32_t refresh_after = ~0U;                                       ///< reads of a block
+  std::set<std::uint64_t> bad;                                             ///< die * blocks + block: not to be used
+  bool preconditioned = false;                                             ///< every block is full from the start
   Duration t_r = 40us, t_prog = 600us, t_bers = 3ms;
   Duration stream = 5us;  ///< between a read's first and last byte
 
@@ -73,6 +88,8 @@ class FakeFlash {
   void done(Time now, std::uint64_t arg) {
     nand::Op& op = *reinterpret_cast<nand::Op*>(arg);
     op.stream = {now, now};
+    if (op.kind != nand::OpKind::read && op.status != nand::OpStatus::ok)
+      bad.insert(std::uint64_t{op.die.value} * g.blocks_per_plane + op.block.value);
     if (op.kind == nand::OpKind::read) {
       op.stream.last = now + stream;
       op.journey.mark(Stage::sense, now);
@@ -88,6 +105,9 @@ class FakeFlash {
   Agenda& agenda_;
   std::vector<Time> free_at_;
   std::vector<std::uint32_t> next_;
+  std::uint64_t reads = 0, programs = 0, erases = 0;
+  std::set<std::uint64_t> failing;
+  std::map<std::uint64_t, std::uint32_t> reads_of;
   std::map<std::uint64_t, std::vector<unsigned char>> store_;
 };
 

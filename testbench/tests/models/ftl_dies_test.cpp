@@ -11,12 +11,18 @@ using namespace flashpath::ftl::test;
 
 namespace {
 struct Dying {
-  Dying() : drive{config(), small_geometry(), true}, tags(config().capacity.count / 4096) {
+  explicit Dying(std::uint32_t spares = 0) : drive{config(spares), geometry(spares), true}, tags(config().capacity.count / 4096) {
     drive.flash.answered = Delegate<void(nand::Op&, Time)>::to<&Dying::answered>(this);
     drive.flash.keep = ~std::size_t{0};
   }
-  static Config config() {
+  static Geometry geometry(std::uint32_t spares) {
+    Geometry g = small_geometry();
+    g.blocks_per_plane += spares;
+    return g;
+  }
+  static Config config(std::uint32_t spares = 0) {
     Config c = small_config();
+    c.spare_blocks = spares;
     c.capacity = 16_MiB;  // of 30: three dies of four are enough, two are not
     return c;
   }
@@ -107,6 +113,27 @@ TEST(FtlDies, TooFewAreReadOnlyAndNothingHangs) {
   for (std::uint64_t u = 0; u < d.tags.size(); ++u) good += d.read(u) == RequestStatus::ok ? 1U : 0U;
   EXPECT_GT(good, d.tags.size() / 3);
   d.drive.expect_laws();
+}
+
+/// A die that dies while one of its bad blocks is being copied to a spare.
+TEST(FtlDies, DyingWhileABlockIsReplaced) {
+  for (const std::uint64_t steps : {0U, 1U, 2U, 3U, 5U, 8U, 13U, 30U}) {
+    Dying d{12};
+    for (std::uint64_t u = 0; u < d.tags.size(); ++u) d.write(u);
+    d.drive.flash.bad_program = 60;
+    while (d.drive.model.counts().bad_blocks == 0) d.overwrite(1);
+    d.drive.flash.bad_program = ~0ULL - 1;
+    const std::uint32_t die = static_cast<std::uint32_t>(*d.drive.flash.failing.begin() / d.drive.flash.g.blocks_per_plane);
+    for (std::uint64_t i = 0; i < steps && !d.drive.agenda.empty(); ++i) d.drive.agenda.step();
+    d.dead = {die};
+    d.overwrite(8000);
+    d.drive.agenda.run();
+    EXPECT_EQ(d.drive.model.dead_dies(), 1U);
+    EXPECT_FALSE(d.drive.model.read_only());
+    for (std::uint64_t u = 0; u < d.tags.size(); ++u) d.write(u);
+    for (std::uint64_t u = 0; u < d.tags.size(); ++u) ASSERT_EQ(d.read(u), RequestStatus::ok) << steps;
+    d.drive.expect_laws();
+  }
 }
 
 TEST(FtlDies, ATrimForgetsWhatWasLost) {

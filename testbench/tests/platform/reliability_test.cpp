@@ -88,6 +88,68 @@ TEST(PlatformReliability, ObjectsWithUncorrectablePagesAreNotServed) {
   EXPECT_GT(rig.objects.good(), 3U);
 }
 
+/// A worn drive small enough that a run meets all of it: factory-bad blocks, programs and erases that fail.
+Settings worn(std::initializer_list<const char*> more) {
+  Settings s{"data=true",
+             "nand.channels=2",
+             "nand.dies_per_channel=2",
+             "nand.blocks_per_plane=64",
+             "nand.wordlines_per_block=8",
+             "ftl.capacity=128MiB",
+             "ftl.write_buffer=4MiB",
+             "ftl.gc_low=3",
+             "ftl.gc_high=4",
+             "reliability.enabled=true",
+             "reliability.initial_pe=5000",
+             "reliability.program_failures=0.001",
+             "reliability.erase_failures=0.002",
+             "reliability.factory_bad=0.01"};
+  s.insert(s.end(), more.begin(), more.end());
+  return s;
+}
+JobSpec mixed() {
+  JobSpec s;
+  s.rw = Rw::randrw;
+  s.rwmixread = 20;
+  s.bs = 16_KiB;
+  s.iodepth = 16;
+  s.size = 96_MiB;
+  s.number_ios = 40'000;
+  s.norandommap = true;
+  s.verify = true;
+  return s;
+}
+
+TEST(PlatformReliability, BadBlocksAreReplacedAndNoByteIsLost) {
+  Rig rig{"single-drive", worn({"ftl.spare_blocks=20"})};
+  auto& r = rig.job(mixed());
+  EXPECT_EQ(r.errors, 0U);
+  EXPECT_EQ(r.verify_errors, 0U);
+  EXPECT_GT(r.verified, 1000U);
+  EXPECT_GT(rig.count(".nand", "program_failures"), 5U);
+  EXPECT_GT(rig.count(".nand", "erase_failures"), 0U);
+  EXPECT_GT(rig.count(".nand", "factory_bad"), 0U);
+  EXPECT_GT(rig.count(".ftl", "bad_blocks"), rig.count(".nand", "erase_failures"));
+  EXPECT_GT(rig.count(".ftl", "copied"), 0U);
+  EXPECT_EQ(rig.count(".ftl", "lost_units"), 0U);
+  EXPECT_LT(rig.count(".ftl", "spares"), 20U);
+  rig.expect_sound({"client", "fabric_mem", "bus_crypto"});
+}
+
+TEST(PlatformReliability, WithoutSparesWritesFailReadsGoOnAndNothingHangs) {
+  Rig rig{"single-drive", worn({"ftl.spare_blocks=14", "reliability.program_failures=0.01"})};
+  auto& r = rig.job(mixed());
+  EXPECT_GT(r.errors, 1000U);
+  EXPECT_EQ(r.verify_errors, 0U);
+  EXPECT_EQ(rig.count(".nvme", "failed"), r.errors);
+  EXPECT_EQ(rig.count(".ftl", "lost_units"), 0U);
+  rig.expect_sound({"client", "fabric_mem", "bus_crypto"});
+}
+
+TEST(PlatformReliability, MoreFactoryBadBlocksThanSparesAreSaid) {
+  EXPECT_THROW((Rig{"single-drive", worn({"ftl.spare_blocks=1", "reliability.factory_bad=0.2"})}), UserErrors);
+}
+
 TEST(PlatformReliability, AgedDrivesAreSlowerInTheTail) {
   struct Row {
     double median, tail;

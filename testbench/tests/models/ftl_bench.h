@@ -77,6 +77,7 @@ class FakeFlash {
   std::uint64_t bad_program = ~0ULL, bad_erase = ~0ULL, bad_read = ~0ULL;  ///< every n-th fails
   std::uint32_t refresh_after = ~0U;                                       ///< reads of a block
   std::set<std::uint64_t> bad;                                             ///< die * blocks + block: not to be used
+  std::set<std::uint64_t> failing;                                         ///< programs of them fail
   bool preconditioned = false;                                             ///< every block is full from the start
   Duration t_r = 40us, t_prog = 600us, t_bers = 3ms;
   Duration stream = 5us;  ///< between a read's first and last byte
@@ -106,7 +107,6 @@ class FakeFlash {
   std::vector<Time> free_at_;
   std::vector<std::uint32_t> next_;
   std::uint64_t reads = 0, programs = 0, erases = 0;
-  std::set<std::uint64_t> failing;
   std::map<std::uint64_t, std::uint32_t> reads_of;
   std::map<std::uint64_t, std::vector<unsigned char>> store_;
 };

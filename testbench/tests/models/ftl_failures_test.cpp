@@ -206,3 +206,23 @@ TEST(FtlFailures, AdvisedRefreshRewritesTheSuperblock) {
     drive.expect_laws();
   }
 }
+
+TEST(FtlFailures, WhatDoesNotKnowOfBadBlocksIsRefused) {
+  const auto mistakes = [](const Config& c) {
+    UserErrors errors;
+    c.check("ftl", errors);
+    c.check("ftl", spare_geometry(4), errors);
+    std::string all;
+    for (const auto& e : errors.list) all += e + "\n";
+    return all;
+  };
+  Config c = spare_config(4);
+  EXPECT_EQ(mistakes(c), "");
+  c.image = "drive.img";
+  EXPECT_NE(mistakes(c).find("ftl.spare_blocks"), std::string::npos);
+  c = spare_config(4);
+  c.recoverable = true;
+  EXPECT_NE(mistakes(c).find("ftl.spare_blocks"), std::string::npos);
+  c = spare_config(40);
+  EXPECT_NE(mistakes(c).find("ftl.capacity"), std::string::npos);
+}

@@ -2,17 +2,18 @@
 // waf: write amplification of the FTL alone, over flash that takes no time, for comparison with closed forms.
 //
 // Utilisation u = logical / (raw - kept free - open), in superblocks: gc_high are free when a victim is chosen, one per
-// stream is open. The drive is written once in order, then at random; the first `warm_up` drive writes are not counted.
+// stream is open. The drive is written once in order, then at random; the first `warm_up` drive writes are not counted. With
+// --object whole objects of several tenants are written (waf_objects.h); the drive is then the same for all placements.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <memory>
 
-#include "base/agenda.h"
 #include "base/random.h"
-#include "ftl/ftl_model.h"
 #include "sim/commands.h"
 #include "sim/output.h"
+#include "sim/waf_device.h"
+#include "sim/waf_objects.h"
 
 namespace flashpath::sim {
 namespace {
@@ -23,6 +24,8 @@ struct WafOptions {
   std::uint32_t d = 10, units = 64, superblocks = 4096;
   std::uint32_t hot_data = 0, hot_writes = 0;  // percent
   bool tagged = false;
+  ObjectLoad objects{.object = 0};
+  std::string placement = "mixed", eviction = "oldest";
   double warm_up = 5, passes = 5;
   std::uint64_t seed = 1;
   bool json = false;
@@ -36,41 +39,11 @@ E choice(const std::string& name) {
   return E{};
 }
 
-/// Writes of one unit, one at a time; the flash answers at the moment it is asked.
-class Device {
- public:
-  Device(const ftl::Config& config, const ftl::Geometry& geometry)
-      : model{agenda_,
-              config,
-              geometry,
-              false,
-              ftl::FtlModel::IssueFlash::to<&Device::flash>(this),
-              ftl::FtlModel::Event::to<&Device::ignore>(this),
-              ftl::FtlModel::Event::to<&Device::ignore>(this)} {}
-
-  void write(std::uint64_t unit, std::uint16_t handle) {
-    request_ = {};
-    request_.kind = ftl::RequestKind::write;
-    request_.address = {unit * 4096};
-    request_.size = {4096};
-    request_.stream_id = handle;
-    model.submit(request_, agenda_.now());
-    agenda_.run();
-  }
-  Time now() const { return agenda_.now(); }
-
- private:
-  void flash(nand::Op& op, Time now) { agenda_.post<&Device::done>(now, this, reinterpret_cast<std::uint64_t>(&op)); }
-  void done(Time now, std::uint64_t op) { model.flash_answered(*reinterpret_cast<nand::Op*>(op), now); }
-  void ignore(ftl::Request&, Time) {}
-  Agenda agenda_;
-  ftl::Request request_;
-
- public:
-  ftl::FtlModel model;
-};
-
-int waf(const WafOptions& o) {
+int waf(WafOptions o) {
+  const bool objects = o.objects.object != 0;
+  o.objects.handles = o.placement == "handles";
+  o.objects.aligned = o.placement == "aligned";
+  o.objects.random_eviction = o.eviction == "random";
   ftl::Geometry g{.channels = 1,
                   .dies = 1,
                   .planes = 1,
@@ -85,21 +58,33 @@ int waf(const WafOptions& o) {
   c.gc_policy = choice<ftl::GcPolicy>(o.policy);
   c.gc_isolation = choice<ftl::GcIsolation>(o.isolation);
   c.gc_d = o.d;
-  c.write_streams = o.tagged ? 2 : 1;
+  c.write_streams = o.objects.handles ? o.objects.tenants : o.tagged ? 2 : 1;
   c.gc_low = 2;
   c.gc_high = 3;
   c.write_latency = 0_ps;
   c.lookup_rate = 10_GHz;
-  const std::uint32_t collecting = c.gc_isolation == ftl::GcIsolation::persistent ? c.write_streams : 1;
-  const std::uint64_t in_use = std::uint64_t{o.superblocks - c.gc_high - c.write_streams - collecting} * o.units;
-  const auto logical = static_cast<std::uint64_t>(o.utilisation * static_cast<double>(in_use));
+  const std::uint32_t streams = objects ? o.objects.tenants : c.write_streams;
+  const std::uint32_t collecting = c.gc_isolation == ftl::GcIsolation::persistent ? streams : 1;
+  const std::uint64_t in_use = std::uint64_t{o.superblocks - c.gc_high - streams - collecting} * o.units;
+  auto logical = static_cast<std::uint64_t>(o.utilisation * static_cast<double>(in_use));
+  const std::uint64_t slots = objects ? logical / (o.objects.object * o.objects.tenants) : 0;
+  if (objects) {
+    if (slots < 2 * (o.objects.writers + 1)) {
+      throw UserErrors{fmt::format("waf: {} objects of {} units for each of {} tenants: fewer than 2 x (--writers + 1) = {}", slots,
+                                   o.objects.object, o.objects.tenants, 2 * (o.objects.writers + 1))};
+    }
+    logical = slots * o.objects.object * o.objects.tenants;
+  }
   c.capacity = {logical * 4096};
 
   Device device{c, g};
   Random random{o.seed, "writes"};
   const std::uint64_t hot = logical * o.hot_data / 100;
+  Objects writers{device, o.objects, slots, o.seed};
   const auto write = [&](double passes) {
-    for (auto left = static_cast<std::uint64_t>(passes * static_cast<double>(logical)); left != 0; --left) {
+    const auto units = static_cast<std::uint64_t>(passes * static_cast<double>(logical));
+    if (objects) return writers.write(units);
+    for (auto left = units; left != 0; --left) {
       const bool is_hot = hot != 0 && random.below(100) < o.hot_writes;
       const std::uint64_t unit = hot == 0 ? random.below(logical) : is_hot ? random.below(hot) : hot + random.below(logical - hot);
       device.write(unit, o.tagged && is_hot ? 1 : 0);
@@ -117,14 +102,23 @@ int waf(const WafOptions& o) {
       1 + static_cast<double>(after.gc_moved - before.gc_moved) / static_cast<double>(after.placed - before.placed);
   const double u = static_cast<double>(logical) / static_cast<double>(in_use);
   if (o.json) {
-    fmt::print("{}\n", Json({{"policy", o.policy},
-                             {"utilisation", u},
-                             {"units_per_superblock", o.units},
-                             {"hot_data_percent", o.hot_data},
-                             {"hot_writes_percent", o.hot_writes},
-                             {"writes", (after.placed - before.placed) / 4096},
-                             {"waf", amplification}})
-                           .dump(2));
+    Json result{{"policy", o.policy},
+                {"utilisation", u},
+                {"units_per_superblock", o.units},
+                {"hot_data_percent", o.hot_data},
+                {"hot_writes_percent", o.hot_writes},
+                {"writes", (after.placed - before.placed) / 4096},
+                {"waf", amplification}};
+    if (objects) {
+      const std::uint64_t victims = after.gc_victims - before.gc_victims;
+      result["placement"] = o.placement;
+      result["object"] = o.objects.object;
+      result["objects"] = slots * o.objects.tenants;
+      result["victims"] = victims;
+      result["victims_below_tenth"] = after.victims_valid[0] - before.victims_valid[0];
+      result["trimmed_units"] = after.trimmed - before.trimmed;
+    }
+    fmt::print("{}\n", result.dump(2));
   } else {
     fmt::print("{}, utilisation {:.4f}, {} superblocks of {} units: write amplification {:.4f} over {} writes\n", o.policy, u,
                o.superblocks, o.units, amplification, (after.placed - before.placed) / 4096);
@@ -156,6 +150,27 @@ Command add_waf(CLI::App& app) {
   app.add_option("--hot-writes", o->hot_writes, "percent of the writes that go to them")->check(CLI::Range(0, 100))->capture_default_str();
   app.add_flag("--tagged", o->tagged, "hot writes carry a placement handle of their own");
   app.add_option("--isolation", o->isolation, "ftl.gc_isolation")->check(CLI::IsMember({"initial", "persistent"}))->capture_default_str();
+  app.add_option("--object", o->objects.object, "units of an object: objects of tenants instead of random units (0: not)")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  app.add_option("--piece", o->objects.piece, "units of one write of an object")->check(CLI::Range(1, 16'384))->capture_default_str();
+  app.add_option("--tenants", o->objects.tenants, "with equal shares of the drive")->check(CLI::Range(1, 16))->capture_default_str();
+  app.add_option("--lifetimes", o->objects.lifetimes, "how much longer a tenant's objects live than those of the tenant before")
+      ->check(CLI::Range(1, 8))
+      ->capture_default_str();
+  app.add_option("--writers", o->objects.writers, "objects of a tenant written at a time, a piece of each in turn")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--eviction", o->eviction, "which of a tenant's objects goes next")
+      ->check(CLI::IsMember({"oldest", "random"}))
+      ->capture_default_str();
+  app.add_option("--placement", o->placement, "all pieces in one stream, a handle per tenant, or whole objects one after the other")
+      ->check(CLI::IsMember({"mixed", "handles", "aligned"}))
+      ->capture_default_str();
+  app.add_option("--evict", o->objects.evict, "percent of a tenant's objects evicted at a time (0: one)")
+      ->check(CLI::Range(0, 40))
+      ->capture_default_str();
+  app.add_flag("--deallocate", o->objects.deallocate, "evicted objects are deallocated");
   app.add_option("--warm-up", o->warm_up, "drive writes before counting")->check(CLI::Range(0.0, 1000.0))->capture_default_str();
   app.add_option("--passes", o->passes, "drive writes counted")->check(CLI::Range(0.01, 1000.0))->capture_default_str();
   app.add_option("--seed", o->seed)->capture_default_str();

@@ -102,6 +102,7 @@ int run_age(const AgeOptions& o) {
     std::fclose(there);
     errors.add(o.image + " is there already; --force replaces it");
   }
+  if (config.ftl.rain != 0) errors.add("ftl.rain: an image cannot hold parity; leave it at 0");
   errors.raise_if_any();
   const auto writes = static_cast<std::uint64_t>(o.drive_writes * static_cast<double>(config.ftl.capacity / bs));
   Aging aging{config, bs, o.rw == "randwrite", writes, o.seed};

@@ -25,16 +25,30 @@ void Config::check(const std::string& where, UserErrors& errors) const {
   }
   if (image != "none" && spare_blocks != 0)
     errors.add(where + ".spare_blocks: not together with " + where + ".image (an image does not know of bad blocks)");
+  if (rain != 0 && recoverable) errors.add(where + ".rain: not with " + where + ".recoverable");
+  if (rain != 0 && image != "none") errors.add(where + ".rain: not with " + where + ".image");
+  if (rain != 0 && spare_blocks != 0)
+    errors.add(where + ".rain: not with " + where + ".spare_blocks (bad blocks are not replaced under parity)");
   if (gc_high < gc_low) errors.add(where + ".gc_high: must not be below " + where + ".gc_low");
   if (gc_moves_urgent < gc_moves) errors.add(where + ".gc_moves_urgent: must not be below " + where + ".gc_moves");
 }
 
 void Config::check(const std::string& where, const Geometry& g, UserErrors& errors) const {
   if (mapping_unit.count == 0) return;
-  const std::uint64_t units = g.superblock() / mapping_unit;
+  if (rain != 0 && g.dies % (rain + 1) != 0) {
+    std::string fit;
+    for (std::uint32_t n = 2; n <= g.dies; ++n) {
+      if (g.dies % n == 0) fit += (fit.empty() ? "" : ", ") + std::to_string(n - 1);
+    }
+    errors.add(where + ".rain = " + std::to_string(rain) + ": rain + 1 must divide the drive's " + std::to_string(g.dies) + " dies" +
+               (fit.empty() ? "; leave it at 0" : ": 0, " + fit));
+    return;
+  }
+  const Bytes superblock = superblock_data(g);
+  const std::uint64_t units = superblock / mapping_unit;
   const std::uint32_t superblocks = g.blocks_per_plane - std::min(g.blocks_per_plane, spare_blocks);
   if (units == 0) {
-    errors.add(where + ".mapping_unit: larger than a superblock (" + print(g.superblock()) + ")");
+    errors.add(where + ".mapping_unit: larger than a superblock (" + print(superblock) + ")");
     return;
   }
   // Open: one per stream and those of garbage collection; kept for it; and garbage enough that a victim gains something.
@@ -43,7 +57,7 @@ void Config::check(const std::string& where, const Geometry& g, UserErrors& erro
       std::uint64_t{write_streams} + collecting + 1 + gc_victims + gc_low + (recoverable ? 2 : 0) + (map == MapKind::cached ? 1 : 0);
   const std::uint64_t used = ceil_div(all_units(), units);
   if (used + spare > superblocks) {
-    errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(g.superblock()) +
+    errors.add(where + ".capacity = " + print(capacity) + ": needs " + std::to_string(used) + " superblocks of " + print(superblock) +
                " and " + std::to_string(spare) +
                " spare ones (write_streams + gc_low + gc_victims + 1, and 1 or, isolated, write_streams; two more if recoverable, one if "
                "the map is cached); the "

@@ -25,6 +25,7 @@ struct Config {
   bool flush_programs = false;
   bool power_loss_protection = true;
   bool recoverable = false;
+  std::uint32_t rain = 0;
   Duration recovery_read = 60us;
   std::uint32_t write_streams = 1;
   Duration lookup_latency = 500ns;
@@ -73,6 +74,9 @@ struct Config {
               Known::assumed, "data-centre drives have it, and report no volatile write cache (NVMe Base 2.0 Identify VWC)"},
         Field{"recoverable", &C::recoverable, "keeps what a recovery from power loss would find: about 32 bytes per random write on flash",
               Known::assumed, "a model's choice: costs memory of the host only"},
+        Field{"rain", &C::rain, "program units of data per one of parity on another die (RAIN); 0: none", Known::assumed,
+              "off; parity across dies is usual in data-centre drives, its width is rarely published (Micron P320h: 7 + 1)",
+              Range{0U, 1023U}},
         Field{"recovery_read", &C::recovery_read, "a page read of a recovery's scan; all dies work side by side", Known::assumed,
               "tR of an upper page and a 16 KiB transfer", Range<Duration>{1ns, 1s}},
         Field{"write_streams", &C::write_streams, "placement handles, each with an open superblock (request.stream_id modulo this)",
@@ -117,6 +121,9 @@ struct Config {
     return map == MapKind::full ? 0 : ceil_div(data_units(), std::max<std::uint64_t>(1, map_page / map_entry));
   }
   std::uint64_t all_units() const { return data_units() + map_pages() * (map_page.count / std::max<std::uint64_t>(1, mapping_unit.count)); }
+
+  /// Of a superblock: what is not parity.
+  Bytes superblock_data(const Geometry& g) const { return rain == 0 ? g.superblock() : Bytes{g.superblock().count / (rain + 1) * rain}; }
 
   void check(const std::string& where, UserErrors& errors) const;
   /// What only shows with the flash beside it.

@@ -25,6 +25,7 @@ void FtlModel::die_failed(nand::Op& op, Time) {
 
 /// The newest units of a program unit that could not be programmed wait for a place elsewhere; the host waits for them.
 void FtlModel::save_units(const Slot& slot) {
+  if (slot.parity) return;
   const std::uint64_t per_pu = layout_.program_unit() / unit_, first = slot.pu * per_pu;
   Runs::Cursor cursor;
   std::uint64_t index = 0;
@@ -54,13 +55,14 @@ std::uint64_t FtlModel::skip_dead(WriteStream& stream, bool host, std::uint64_t 
   for (;;) {
     const std::uint64_t in_pu = stream.next % per_pu;
     std::uint64_t pu = stream.next / per_pu;
-    if (in_pu != 0 || !dead_[pu % layout_.dies()]) {
+    if (in_pu != 0 || !dead_[layout_.die_of(static_cast<std::uint32_t>(pu))]) {
       std::uint64_t n = per_pu - in_pu;
-      while (n < count && !dead_[++pu % layout_.dies()]) n += per_pu;
+      while (n < count && !dead_[layout_.die_of(static_cast<std::uint32_t>(++pu))]) n += per_pu;
       return std::min(n, count);
     }
     if (dead_dies_ == layout_.dies()) return 0;
     superblocks_[stream.superblock].runs.append(Run::hole, per_pu);
+    if (config_.rain != 0) skip_member(stream, static_cast<std::uint32_t>(pu));
     stream.next += per_pu;
     if (stream.next >= layout_.units()) {
       close(stream);

@@ -121,6 +121,7 @@ void FtlModel::erased(std::uint32_t superblock, Time now) {
   Superblock& sb = superblocks_[superblock];
   ++sb.erases;
   sb.runs.clear();
+  sb.skipped.clear();
   if (spare_area_) spare_area_->erased(superblock);
   sb.as_started = false;
   --erasing_;

@@ -31,7 +31,7 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
     : agenda_{agenda},
       config_{config},
       geometry_{geometry},
-      layout_{without_spares(geometry, config), config.mapping_unit},
+      layout_{without_spares(geometry, config), config.mapping_unit, config.rain},
       data_mode_{data_mode},
       issue_flash_{issue_flash},
       accepted_{accepted},
@@ -48,6 +48,9 @@ FtlModel::FtlModel(Agenda& agenda, const Config& config, const Geometry& geometr
   UserErrors errors;
   config_.check("ftl", errors);
   config_.check("ftl", geometry, errors);
+  if (config_.rain != 0 && data_mode && config_.precondition != Precondition::none)
+    errors.add(
+        "ftl.rain: with data = true only on an empty drive (ftl.precondition = none): bytes of an aged drive and their parity are unknown");
   errors.raise_if_any();
   free_ = layout_.superblocks();
   usable_ = free_;
@@ -160,9 +163,10 @@ void FtlModel::issue(nand::Op& op, std::uint32_t superblock, Time now) {
   op.status = nand::OpStatus::ok;
   switch (op.kind) {
     case nand::OpKind::read:
+      ++superblocks_[superblock].pins;
+      if (config_.rain != 0 && dead(op.die.value) && rebuild(op, now)) return;
       ++counts_.flash_reads;
       counts_.flash_read += op.size.count;
-      ++superblocks_[superblock].pins;
       break;
     case nand::OpKind::program:
       ++counts_.flash_programs;
@@ -184,7 +188,17 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
       issue_flash_(op, now);
       return;
     }
+    if (config_.rain != 0 && op.kind == nand::OpKind::read && static_cast<OpOwner>(op.tag & 0xffU) != OpOwner::rebuild) {
+      if (rebuild(op, now)) return;
+      ++counts_.rebuilds;
+      ++counts_.rebuild_failures;
+    }
   }
+  dispatch(op, now);
+}
+
+/// An operation is over, for better or worse.
+void FtlModel::dispatch(nand::Op& op, Time now) {
   const auto superblock = static_cast<std::uint32_t>(op.tag >> 8U);
   const bool ok = op.status == nand::OpStatus::ok;
   if (op.kind == nand::OpKind::read && op.refresh) want(superblock);
@@ -217,6 +231,10 @@ void FtlModel::flash_answered(nand::Op& op, Time now) {
       unpin(superblock, now);
       return;
     }
+    case OpOwner::rebuild:
+      member_answered(op, now);
+      unpin(superblock, now);
+      return;
     case OpOwner::program: {
       if (Relocation* const r = relocations_.empty() ? nullptr : relocation(superblock, op.die.value); r != nullptr || !ok) {
         programming_ -= op.size.count;
@@ -249,7 +267,7 @@ std::uint32_t FtlModel::written_wordlines(std::uint32_t superblock, std::uint32_
   if (superblocks_[superblock].state == SuperblockState::closed) return layout_.program_units() / layout_.dies();
   for (const WriteStream& stream : streams_) {
     if (stream.superblock != superblock) continue;
-    const auto pus = static_cast<std::uint32_t>(stream.next * unit_ / layout_.program_unit());
+    const auto pus = static_cast<std::uint32_t>(stream.next * unit_ / layout_.program_unit());  // images hold no parity
     return pus / layout_.dies() + (die < pus % layout_.dies() ? 1 : 0);
   }
   return 0;
@@ -274,8 +292,11 @@ void FtlModel::check(Laws& laws, Time now) const {
   laws.equal("valid units of all superblocks", valid, "mapped units", mapping_.mapped());
   laws.equal("superblocks in state free", free, "counted free", free_);
   laws.equal("bytes placed by garbage collection", counts_.placed_gc, "programmed + in the buffer", counts_.programmed_gc + gc_bytes_);
-  laws.equal("bytes programmed or in programming", counts_.flash_programmed, "host's + garbage collection's + padding",
-             counts_.programmed_host + counts_.programmed_gc + counts_.padded + counts_.copied + counts_.failed + programming_);
+  laws.equal(
+      "bytes programmed or in programming", counts_.flash_programmed, "host's + garbage collection's + padding + parity + copied",
+      counts_.programmed_host + counts_.programmed_gc + counts_.padded + counts_.parity + counts_.copied + counts_.failed + programming_);
+  laws.equal("rebuilds", counts_.rebuilds, "done + failed + under way", counts_.rebuilds_done + counts_.rebuild_failures + rebuilds_.out());
+  laws.expect(counts_.rebuild_reads <= counts_.rebuilds * config_.rain, "a rebuild reads at most ftl.rain others");
   laws.expect(used_ <= config_.write_buffer.count, "the write buffer holds no more than its size");
   inside_.check(laws, "requests in the FTL", now);
 }

@@ -29,6 +29,7 @@
 // With map = cached the map is on flash (ftl_map.cpp): a miss is answered by one flash read more.
 //
 // Bad blocks: ftl_failures.cpp; with spare_blocks = 0 a failed program or erase is issued again, as onto a spare of equal timing.
+// With rain the superblocks hold parity across dies (ftl_rain.cpp, layout.h): a read that fails is rebuilt from the others of its group.
 //
 // Not modelled: map journalling. Bytes of a buffered read are there at once.
 #pragma once
@@ -76,6 +77,9 @@ struct Counts {
   std::uint64_t trimmed = 0;   // units
   std::uint64_t failures = 0;  // flash operations that failed
   std::uint64_t lost_units = 0, rewritten = 0;
+  std::uint64_t parity = 0;                                            // programmed
+  std::uint64_t rebuilds = 0, rebuild_reads = 0;                       // failed reads; read operations to rebuild them
+  std::uint64_t rebuilds_done = 0, rebuild_failures = 0, rebuilt = 0;  // of rebuilds; bytes
   Duration lookup_busy{};
   Duration buffer_wait{};      // of writes, submission to acceptance
   Duration superblock_wait{};  // of the first write in line, for a free superblock
@@ -148,7 +152,7 @@ class FtlModel {
   Tenths closed_valid() const;
 
  private:
-  enum class OpOwner : std::uint8_t { read, program, fill, move, erase, map, copy_read, copy_program };
+  enum class OpOwner : std::uint8_t { read, program, fill, move, erase, map, copy_read, copy_program, rebuild };
 
   // Requests (ftl_model.cpp)
   Time look_up(std::uint64_t units, Duration latency, Time now);
@@ -156,6 +160,7 @@ class FtlModel {
   void answer_later(Time now, std::uint64_t job);
   nand::Op& take_op(OpOwner kind, void* owner, std::uint64_t tag2);
   void issue(nand::Op& op, std::uint32_t superblock, Time now);
+  void dispatch(nand::Op& op, Time now);
 
   // Reads (ftl_read.cpp)
   void looked_up(Time now, std::uint64_t job);
@@ -176,13 +181,15 @@ class FtlModel {
   std::uint64_t place(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t count, const unsigned char* from);
   void append(WriteStream& stream, bool host, std::uint64_t units, const unsigned char* from);
   void pad(WriteStream& stream, bool host, Time now);
-  std::uint32_t take_slot(const WriteStream& stream, std::uint32_t pu, bool host);
+  std::uint32_t take_slot(const WriteStream& stream, std::uint32_t superblock, std::uint32_t pu, bool host, bool parity = false);
+  void free_slot(std::uint32_t slot);
   bool rewrite(WriteStream& stream, bool host, std::uint64_t unit, std::uint64_t begin, std::uint64_t end, const unsigned char* from,
                Time now);
   void fill_done(Fill& fill, Time now);
   void seal(WriteStream& stream);
   void close(WriteStream& stream);
   void issue_programs(WriteStream& stream, Time now);
+  void program_slot(std::uint32_t slot, Time now);
   void program_done(std::uint32_t slot, Time now);
   void settle(std::uint32_t superblock);
   void dropped(Position position, std::uint64_t count);
@@ -223,6 +230,17 @@ class FtlModel {
   WriteStream& gc_stream(std::uint32_t superblock) {
     return streams_[config_.write_streams + (config_.gc_isolation == GcIsolation::persistent ? superblocks_[superblock].stream : 0)];
   }
+
+  // Parity across dies (ftl_rain.cpp)
+  enum class Member : std::uint8_t { zero, buffered, flash, gone };
+  void add_to_parity(WriteStream& stream, std::uint32_t slot, Time now);
+  void end_group(WriteStream& stream, Time now);
+  void skip_member(WriteStream& stream, std::uint32_t pu);
+  bool group_over(const WriteStream& stream) const;
+  Member member(std::uint32_t superblock, std::uint32_t pu) const;
+  bool rebuild(nand::Op& op, Time now);
+  void member_answered(nand::Op& op, Time now);
+  void rebuilt(Time now, std::uint64_t rebuild);
 
   // Dead dies (ftl_dies.cpp)
   bool dead(std::uint32_t die) const { return dead_dies_ != 0 && dead_[die]; }
@@ -293,6 +311,7 @@ class FtlModel {
   Pool<Job> jobs_;
   Pool<nand::Op> ops_;
   Pool<Move> moves_;
+  Pool<Rebuild> rebuilds_;
   Fifo<Job> line_;                // writes, trims, flushes not yet accepted
   std::vector<Job*> flushing_;    // waiting for programs
   std::vector<Job*> read_waits_;  // for a rewrite's old bytes

@@ -71,6 +71,11 @@ void ModelFtl::finish(Time now) {
   dead_dies_.value = model_.dead_dies();
   lost_units_.value = c.lost_units;
   rewritten_.value = c.rewritten;
+  parity_.value = c.parity;
+  rebuilds_.value = c.rebuilds;
+  rebuilt_.value = c.rebuilt;
+  rebuild_reads_.value = c.rebuild_reads;
+  rebuild_failures_.value = c.rebuild_failures;
   free_superblocks_.value = model_.free_superblocks();
   map_bytes_.value = model_.memory().count;
   buffer_wait_.value = static_cast<std::uint64_t>(c.buffer_wait.count());

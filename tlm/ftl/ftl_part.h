@@ -121,6 +121,11 @@ class ModelFtl final : public Ftl {
   stats::Counter lost_units_{stats, "lost_units", U::count,
                              "mapping units whose data died with a die, or could not be read when they were to be moved"};
   stats::Counter rewritten_{stats, "rewritten", U::count, "mapping units placed again because their program failed"};
+  stats::Counter parity_{stats, "parity", U::byte, "programmed as parity across dies (rain)"};
+  stats::Counter rebuilds_{stats, "rebuilds", U::count, "flash reads that failed and had parity"};
+  stats::Counter rebuilt_{stats, "rebuilt", U::byte, "of those reads: had from the others of their parity group"};
+  stats::Counter rebuild_reads_{stats, "rebuild_reads", U::count, "read operations for that"};
+  stats::Counter rebuild_failures_{stats, "rebuild_failures", U::count, "rebuilds that failed: another one of the group is lost, too"};
   stats::Counter free_superblocks_{stats, "free_superblocks", U::count, "at the end"};
   stats::Counter map_bytes_{stats, "map_memory", U::byte, "host memory of map and reverse information, at the end"};
   stats::Counter buffer_wait_{stats, "buffer_wait", U::picosecond, "writes, until there was room in the buffer, summed"};

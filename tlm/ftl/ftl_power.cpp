@@ -231,7 +231,7 @@ void FtlModel::resume(std::uint32_t superblock, const Persistent::Found& found) 
   stream.superblock = superblock;
   stream.next = found.started * (layout_.program_unit() / unit_);
   for (const std::uint32_t pu : found.skipped) {
-    stream.slot = take_slot(stream, pu, false);
+    stream.slot = take_slot(stream, stream.superblock, pu, false);
     seal(stream);
   }
   if (stream.next == layout_.units()) close(stream);
@@ -266,7 +266,8 @@ bool FtlModel::may_erase(std::uint32_t superblock, Time now) {
     erase_journal_ = spare_area_ ? spare_area_->sequence() : 0;
     for (std::size_t i = 0; i < streams_.size(); ++i) pad(streams_[i], i < config_.write_streams, now);
   }
-  if (std::ranges::any_of(slots_, [&](const Slot& s) { return s.superblock != no_superblock && s.sequence <= erase_after_; })) return false;
+  if (std::ranges::any_of(slots_, [&](const Slot& s) { return s.superblock != no_superblock && !s.parity && s.sequence <= erase_after_; }))
+    return false;
   erase_after_ = 0;
   journalled_ = std::max(journalled_, erase_journal_);
   return true;

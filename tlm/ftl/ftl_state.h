@@ -7,6 +7,7 @@
 #include "ftl/ftl_request.h"
 #include "ftl/mapping.h"
 #include "ftl/runs.h"
+#include "nand/nand_op.h"
 
 namespace flashpath::ftl {
 
@@ -24,7 +25,8 @@ struct Superblock {
   std::uint64_t valid = 0;     ///< units whose newest version is here
   bool as_started = false;     ///< what was written here only the start state knows (start.h)
   Runs runs;
-  std::vector<std::uint32_t> slots;  ///< by program unit, while open or closing: its slot in the buffer, 0: on flash
+  std::vector<std::uint32_t> slots;    ///< by program unit, while open or closing: its slot in the buffer, 0: on flash
+  std::vector<std::uint32_t> skipped;  ///< with parity: program units left out because their die was dead, ascending
 };
 
 /// A program unit in the write buffer.
@@ -34,6 +36,7 @@ struct Slot {
   std::uint32_t fills = 0;   ///< rewrites whose old bytes are still to come
   std::uint32_t stream = 0;  ///< whose
   bool issued = false;
+  bool parity = false;
   bool host = false;        ///< of a host stream
   std::uint64_t bytes = 0;  ///< of somebody's data; a host's are of the buffer's room
   std::uint64_t sequence = 0;
@@ -49,6 +52,7 @@ struct WriteStream {
   std::uint32_t slot = 0;              ///< the program unit being filled, 0: none
   std::vector<std::uint32_t> waiting;  ///< sealed, not yet issued, in order
   std::size_t waiting_head = 0;
+  std::uint32_t parity = 0;  ///< the parity of the group being programmed, 0: none
 };
 
 /// A request of the host on its way.
@@ -99,6 +103,16 @@ struct Relocation {
   std::uint32_t outstanding = 0;  ///< programs given to the old block and not yet back
   std::vector<nand::Op*> held;    ///< to be issued again
   std::vector<unsigned char> bytes;
+};
+
+/// A read that failed, on its way to be rebuilt from the others of its parity group.
+struct Rebuild {
+  nand::Op* op = nullptr;
+  std::uint32_t pieces = 0;
+  bool failed = false;
+  Stream stream{};
+  std::vector<unsigned char> bytes;                 ///< data mode: XOR so far
+  std::vector<std::vector<unsigned char>> members;  ///< data mode: one per read
 };
 
 /// A superblock being collected.

@@ -129,7 +129,7 @@ void FtlModel::pad(WriteStream& stream, bool host, Time now) {
     stream.next = next;
     seal(stream);
     for (; (pu + 1) * layout_.program_unit() <= next * unit_; ++pu) {  // a large unit's alignment may skip whole program units
-      stream.slot = take_slot(stream, pu, host);
+      stream.slot = take_slot(stream, stream.superblock, pu, host);
       seal(stream);
     }
     if (next == layout_.units()) close(stream);
@@ -191,7 +191,7 @@ void FtlModel::append(WriteStream& stream, bool host, std::uint64_t units, const
   std::uint64_t in_pu = offset - pu * pu_size;
   for (std::uint64_t done = 0; done < size;) {
     const std::uint64_t n = std::min(size - done, pu_size - in_pu);
-    if (stream.slot == 0) stream.slot = take_slot(stream, pu, host);
+    if (stream.slot == 0) stream.slot = take_slot(stream, stream.superblock, pu, host);
     Slot& slot = slots_[stream.slot];
     slot.bytes += n;
     if (from != nullptr) std::memcpy(slot.data.get() + in_pu, from + done, n);
@@ -205,8 +205,7 @@ void FtlModel::append(WriteStream& stream, bool host, std::uint64_t units, const
   if (stream.next == layout_.units()) close(stream);
 }
 
-std::uint32_t FtlModel::take_slot(const WriteStream& stream, std::uint32_t pu, bool host) {
-  const std::uint32_t superblock = stream.superblock;
+std::uint32_t FtlModel::take_slot(const WriteStream& stream, std::uint32_t superblock, std::uint32_t pu, bool host, bool parity) {
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -223,10 +222,11 @@ std::uint32_t FtlModel::take_slot(const WriteStream& stream, std::uint32_t pu, b
   slot.fills = 0;
   slot.stream = static_cast<std::uint32_t>(&stream - streams_.data());
   slot.issued = false;
+  slot.parity = parity;
   slot.host = host;
   slot.bytes = 0;
   slot.sequence = ++slot_sequence_;
-  ++(host ? host_slots_ : gc_slots_);
+  if (!parity) ++(host ? host_slots_ : gc_slots_);
   superblocks_[superblock].slots[pu] = id;
   ++superblocks_[superblock].programs;
   return id;
@@ -254,15 +254,10 @@ void FtlModel::issue_programs(WriteStream& stream, Time now) {
     Slot& slot = slots_[id];
     if (slot.fills != 0) break;
     ++stream.waiting_head;
-    slot.issued = true;
-    if (spare_area_) slot.journal = spare_area_->sequence();
-    nand::Op& op = take_op(OpOwner::program, nullptr, id);
-    layout_.program(op, slot.superblock, slot.pu);
-    op.data = slot.data.get();
-    op.background = !slot.host;
-    op.journey = Journey{now};
-    issue(op, slot.superblock, now);
+    if (config_.rain == 0) program_slot(id, now);
+    else add_to_parity(stream, id, now);
   }
+  if (stream.parity != 0 && group_over(stream)) end_group(stream, now);
   if (stream.waiting_head == stream.waiting.size()) {
     stream.waiting.clear();
     stream.waiting_head = 0;
@@ -272,19 +267,35 @@ void FtlModel::issue_programs(WriteStream& stream, Time now) {
   }
 }
 
+void FtlModel::program_slot(std::uint32_t id, Time now) {
+  Slot& slot = slots_[id];
+  slot.issued = true;
+  if (spare_area_) slot.journal = spare_area_->sequence();
+  nand::Op& op = take_op(OpOwner::program, nullptr, id);
+  layout_.program(op, slot.superblock, slot.pu);
+  op.data = slot.data.get();
+  op.background = slot.parity ? slot.stream >= config_.write_streams : !slot.host;
+  op.journey = Journey{now};
+  issue(op, slot.superblock, now);
+}
+
+void FtlModel::free_slot(std::uint32_t id) {
+  Slot& slot = slots_[id];
+  superblocks_[slot.superblock].slots[slot.pu] = 0;
+  --superblocks_[slot.superblock].programs;
+  if (!slot.parity) --(slot.host ? host_slots_ : gc_slots_);
+  free_slots_.push_back(id);
+  slot.superblock = no_superblock;
+}
+
 void FtlModel::program_done(std::uint32_t id, Time now) {
   Slot& slot = slots_[id];
   (slot.host ? used_ : gc_bytes_) -= slot.bytes;
   (slot.host ? counts_.programmed_host : counts_.programmed_gc) += slot.bytes;
-  counts_.padded += layout_.program_unit() - slot.bytes;
-  programming_ -= layout_.program_unit();
+  (slot.parity ? counts_.parity : counts_.padded) += layout_.program_unit() - slot.bytes;
   slot.issued = false;
   const std::uint32_t superblock = slot.superblock;
-  superblocks_[superblock].slots[slot.pu] = 0;
-  --superblocks_[superblock].programs;
-  --(slot.host ? host_slots_ : gc_slots_);
-  free_slots_.push_back(id);
-  slot.superblock = no_superblock;
+  free_slot(id);
   journalled_ = std::max(journalled_, slot.journal);
   if (slot.host && !flushing_.empty()) {
     std::erase_if(flushing_, [&](Job* job) {

@@ -5,6 +5,9 @@
 //   program unit  (PU) one wordline in all planes of one die, programmed at once; PU k: die k % dies, wordline k / dies.
 //                 Dies count channels first, so consecutive PUs go to different channels.
 //   stripe        one page type in all planes: planes x page contiguous bytes, one multi-plane read
+//
+// With parity (rain = N): N + 1 neighbouring PUs, which lie on different dies, are a group; one of them is parity. Its place moves by
+// one from wordline to wordline. Positions and PU numbers count data only; data PUs + g is the number of the parity of group g.
 #pragma once
 #include "ftl/geometry.h"
 #include "nand/nand_op.h"
@@ -16,7 +19,8 @@ using Position = std::uint64_t;
 
 class Layout {
  public:
-  Layout(const Geometry& g, Bytes unit)
+  /// rain + 1 divides the dies.
+  Layout(const Geometry& g, Bytes unit, std::uint32_t rain = 0)
       : unit_{unit.count},
         stripe_{g.stripe().count},
         pu_{g.program_unit().count},
@@ -26,7 +30,9 @@ class Layout {
         bits_{g.bits_per_cell},
         superblocks_{g.blocks_per_plane},
         pus_{g.program_units()},
-        units_{g.superblock() / unit} {}
+        rain_{rain},
+        data_pus_{pus_ / (rain + 1) * (rain == 0 ? 1 : rain)},
+        units_{data_pus_ * pu_ / unit_} {}
 
   std::uint64_t unit() const { return unit_; }
   std::uint64_t stripe() const { return stripe_; }
@@ -35,18 +41,38 @@ class Layout {
   std::uint32_t dies() const { return dies_; }
   std::uint32_t planes() const { return planes_; }
   std::uint32_t superblocks() const { return superblocks_; }
-  std::uint32_t program_units() const { return pus_; }
-  std::uint64_t units() const { return units_; }  ///< per superblock
+  std::uint32_t program_units() const { return pus_; }            ///< with parity
+  std::uint32_t data_program_units() const { return data_pus_; }  ///< without
+  std::uint64_t units() const { return units_; }                  ///< per superblock
 
   std::uint32_t superblock_of(Position p) const { return static_cast<std::uint32_t>(p / units_); }
   Position first_of(std::uint32_t superblock) const { return superblock * units_; }
+
+  /// Where a PU is: wordline * dies + die.
+  std::uint32_t place_of(std::uint32_t pu) const {
+    if (rain_ == 0) return pu;
+    const std::uint32_t group = group_of(pu), parity = parity_place(group);
+    if (pu >= data_pus_) return group * (rain_ + 1) + parity;
+    const std::uint32_t in_group = pu - group * rain_;
+    return group * (rain_ + 1) + in_group + (in_group >= parity ? 1 : 0);
+  }
+  std::uint32_t die_of(std::uint32_t pu) const { return place_of(pu) % dies_; }
+  std::uint32_t group_of(std::uint32_t pu) const { return pu < data_pus_ ? pu / rain_ : pu - data_pus_; }
+  std::uint32_t parity_of(std::uint32_t group) const { return data_pus_ + group; }
+  /// What a read reads, with parity: the inverse of read().
+  void locate(const nand::Op& op, std::uint32_t& pu, std::uint64_t& in_pu) const {
+    const std::uint32_t place = op.page.value / bits_ * dies_ + op.die.value;
+    const std::uint32_t group = place / (rain_ + 1), in_group = place % (rain_ + 1), parity = parity_place(group);
+    pu = in_group == parity ? parity_of(group) : group * rain_ + in_group - (in_group > parity ? 1 : 0);
+    in_pu = op.page.value % bits_ * stripe_ + op.plane * page_ + op.offset.count;
+  }
 
   /// A read of [in_pu, in_pu + size) of a PU, all in one stripe.
   void read(nand::Op& op, std::uint32_t superblock, std::uint32_t pu, std::uint64_t in_pu, std::uint64_t size) const {
     const std::uint64_t type = in_pu / stripe_;
     const std::uint64_t in_stripe = in_pu - type * stripe_;
     const std::uint64_t plane = in_stripe / page_;
-    place(op, nand::OpKind::read, superblock, pu);
+    place(op, nand::OpKind::read, superblock, place_of(pu));
     op.page.value += static_cast<std::uint32_t>(type);
     op.plane = static_cast<std::uint8_t>(plane);
     op.planes = static_cast<std::uint8_t>((in_stripe + size - 1) / page_ - plane + 1);
@@ -54,7 +80,7 @@ class Layout {
     op.size = {size};
   }
   void program(nand::Op& op, std::uint32_t superblock, std::uint32_t pu) const {
-    place(op, nand::OpKind::program, superblock, pu);
+    place(op, nand::OpKind::program, superblock, place_of(pu));
     op.size = {pu_};
   }
   void erase(nand::Op& op, std::uint32_t superblock, std::uint32_t die) const { place(op, nand::OpKind::erase, superblock, die); }
@@ -73,7 +99,9 @@ class Layout {
   }
 
   std::uint64_t unit_, stripe_, pu_, page_;
-  std::uint32_t dies_, planes_, bits_, superblocks_, pus_;
+  std::uint32_t parity_place(std::uint32_t group) const { return group * (rain_ + 1) / dies_ % (rain_ + 1); }
+
+  std::uint32_t dies_, planes_, bits_, superblocks_, pus_, rain_, data_pus_;
   std::uint64_t units_;
 };
 

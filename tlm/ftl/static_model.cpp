@@ -51,6 +51,7 @@ StaticModel::StaticModel(Agenda& agenda, const Config& config, const Geometry& g
                ": ftl.part = \"static\" maps pages: make it nand.page = " + print(g.page));
   if (config.precondition != Precondition::none)
     errors.add("ftl.precondition: not known to ftl.part = \"static\"; its unwritten pages read as written ones do");
+  if (config.rain != 0) errors.add("ftl.rain: not known to ftl.part = \"static\"; leave it at 0");
   if (raw >= unwritten) errors.add("ftl.part = \"static\": more than 2^30 flash pages");
   if (config.plane_victims > config.gc_low)
     errors.add("ftl.plane_victims = " + std::to_string(config.plane_victims) + ": above ftl.gc_low = " + std::to_string(config.gc_low) +

@@ -66,6 +66,8 @@ void Config::check(const std::string& where, const Geometry& g, UserErrors& erro
   }
   if (recoverable && spare_blocks != 0)
     errors.add(where + ".spare_blocks: not together with " + where + ".recoverable (the table of replaced blocks is not recovered)");
+  if (rain != 0 && (g.program_unit() % mapping_unit).count != 0)
+    errors.add(where + ".rain: " + where + ".mapping_unit must divide a program unit (" + print(g.program_unit()) + ")");
   if (recoverable && (g.program_unit() % mapping_unit).count != 0) {
     errors.add(where + ".recoverable: " + where + ".mapping_unit must divide a program unit (" + print(g.program_unit()) +
                "): a unit in two wordlines could be torn");

@@ -256,6 +256,49 @@ TEST(FtlRain, StreamsHaveGroupsOfTheirOwn) {
   f.drive.expect_laws();
 }
 
+/// Pacing, streams, isolation, capacitors, several victims; trims, flushes, partial units; with groups of two a second die dies.
+TEST(FtlRain, EveryByteIsThereWhateverThePolicies) {
+  for (std::uint32_t variant = 0; variant < 24; ++variant) {
+    Config c = rain_config(variant % 2 == 0 ? 1 : 3);
+    if (c.rain == 1) c.capacity = 4_MiB;
+    if ((variant & 2U) != 0) c.gc_pacing = GcPacing::tokens;
+    if ((variant & 4U) != 0) {
+      c.write_streams = 2;
+      c.gc_isolation = GcIsolation::persistent;
+    }
+    if ((variant & 8U) != 0) c.power_loss_protection = false;
+    if ((variant & 16U) != 0) {
+      c.gc_victims = 2;
+      c.gc_low = 4;
+      c.gc_high = 6;
+    }
+    const auto streams = static_cast<std::uint16_t>(c.write_streams);
+    Fragile f{c, true};
+    f.random = Random{variant, "variants"};
+    f.fill();
+    f.overwrite(static_cast<int>(2000 + 37 * variant), streams);
+    f.dead = {variant % 4};
+    f.overwrite(2500, streams);
+    for (int i = 0; i < 50; ++i) {
+      f.patch(f.random.below(f.tags.size()));
+      f.go(RequestKind::trim, f.random.below(f.tags.size() - 9), 9);
+      f.go(RequestKind::flush, 0, 0);
+      f.overwrite(5, streams);
+    }
+    EXPECT_EQ(f.read_all(), f.tags.size()) << variant;
+    if (c.rain == 1) {
+      f.dead.insert((variant + 2) % 4);
+      f.overwrite(1500, streams);
+      EXPECT_EQ(f.read_all(), f.tags.size()) << variant;
+    }
+    EXPECT_EQ(f.counts().lost_units, 0U);
+    EXPECT_EQ(f.counts().rebuild_failures, 0U);
+    EXPECT_GT(f.counts().rebuilds_done, 50U);
+    EXPECT_EQ(f.drive.model.dead_dies(), c.rain == 1 ? 2U : 1U);
+    f.drive.expect_laws();
+  }
+}
+
 /// What was written while a die was dead is safe from a page that cannot be read, but not from a second dead die.
 TEST(FtlRain, NewDataBesideADeadDieAreProtectedToo) {
   Fragile f{3};
@@ -404,6 +447,12 @@ TEST(FtlRain, MistakesAreAllNamed) {
   UserErrors none;
   small.check("ftl", small_geometry(), none);
   EXPECT_TRUE(none.empty());
+  Config wide = rain_config(3);
+  wide.mapping_unit = 16_KiB;  // a program unit is 24 KiB
+  UserErrors units;
+  wide.check("ftl", small_geometry(), units);
+  ASSERT_EQ(units.list.size(), 1U) << units.what();
+  EXPECT_NE(units.list[0].find("ftl.rain: ftl.mapping_unit"), std::string::npos) << units.list[0];
   Config aged = rain_config(3);
   aged.precondition = Precondition::sequential;
   EXPECT_THROW((Drive{aged, small_geometry(), true}), UserErrors) << "bytes of an aged drive have no parity";

@@ -95,6 +95,7 @@ int run_age(const AgeOptions& o) {
   given.text = unit_of_fio(o.bs);
   if (!o.bs.empty() && !parse(given, bs)) errors.add("--bs " + o.bs + ": not a size");
   if (bs.count == 0 || bs > config.ftl.capacity) errors.add("--bs " + o.bs + ": must be above zero and at most ftl.capacity");
+  if (config.parts.ftl != "model") errors.add("ftl.part = \"" + config.parts.ftl + "\": only the FTL \"model\" starts from an image");
   if (config.ftl.spare_blocks != 0) errors.add("ftl.spare_blocks: must be 0: an image does not know of bad blocks");
   if (o.rw != "write" && o.rw != "randwrite") errors.add("--rw " + o.rw + ": not one of write, randwrite");
   if (!(o.drive_writes >= 0 && o.drive_writes <= 1000)) errors.add("--drive_writes: must be between 0 and 1000");

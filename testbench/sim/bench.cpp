@@ -99,6 +99,7 @@ std::map<std::string, double> read_guard(const std::string& path) {
       errors.add(fmt::format("{}:{}: expected a case's name, a blank and a positive number", path, n));
     else guard[line.substr(0, blank)] = value;
   }
+  if (errors.empty() && guard.empty()) errors.add(path + ": no case in it");
   errors.raise_if_any();
   return guard;
 }
@@ -111,7 +112,7 @@ int run_bench(const BenchOptions& o) {
   for (const auto& name : o.cases)
     if (std::ranges::none_of(all, [&](const BenchCase& c) { return name == c.name; }))
       errors.add("--case " + name + ": not one of " + names);
-  if (o.scale == 0) errors.add("--scale 0: at least 1");
+  if (o.scale == 0 || o.scale > 1000) errors.add(fmt::format("--scale {}: at least 1 and at most 1000", o.scale));
   if (o.rounds == 0) errors.add("--rounds 0: at least 1");
   errors.raise_if_any();
   const std::map<std::string, double> guard = o.guard.empty() ? std::map<std::string, double>{} : read_guard(o.guard);

@@ -134,6 +134,7 @@ int run_io(const IoOptions& o, const std::string& requests) {
   const auto coefficients = read_energy(o.run.energy, mistakes);
   const platform::Resolved resolved = o.platform.load(mistakes);
   replay::RequestList list;
+  if (!requests.empty() && !o.runtime.empty()) mistakes.add("--runtime: not with --requests, which end with their list");
   if (!requests.empty()) {
     list = replay::read_requests(requests);
     if (o.runtime.empty()) spec.runtime = Duration{};

@@ -107,7 +107,7 @@ struct Config {
         Field{"spare_blocks", &C::spare_blocks,
               "blocks per plane kept to replace bad ones (0: a failed program or erase is tried again, as if there were always a spare)",
               Known::assumed, "0: off; dies are sold with up to 2 % bad blocks", Range{0U, 4096U}},
-        Field{"wear_spread", &C::wear_spread, "erases between most and least worn superblock from which cold data are moved (0: never)",
+        Field{"wear_spread", &C::wear_spread, "erases between most and least worn superblock beyond which cold data are moved (0: never)",
               Known::assumed, "static wear levelling; 0: off", Range{0U, 1'000'000U}},
         Field{"plane_victims", &C::plane_victims,
               "static part: blocks of a plane collected at once; its host writes wait below so many free blocks", Known::assumed,

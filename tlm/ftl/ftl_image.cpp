@@ -192,6 +192,7 @@ void FtlModel::load(const std::string& path) {
     }
     require(live == sb.valid, "map and reverse information disagree");
   }
+  require(free_ >= 1, "no free superblock");
   for (const std::uint32_t s : closed) start_closed(s);
 }
 

@@ -52,6 +52,22 @@ StaticModel::StaticModel(Agenda& agenda, const Config& config, const Geometry& g
   if (config.precondition != Precondition::none)
     errors.add("ftl.precondition: not known to ftl.part = \"static\"; its unwritten pages read as written ones do");
   if (config.rain != 0) errors.add("ftl.rain: not known to ftl.part = \"static\"; leave it at 0");
+  const Config known;
+  const auto ignored = [&](bool differs, const char* key) {
+    if (differs) errors.add(std::string("ftl.") + key + ": not known to ftl.part = \"static\"; leave it as it is by default");
+  };
+  ignored(config.image != known.image, "image");
+  ignored(config.map != known.map, "map");
+  ignored(config.write_streams != known.write_streams, "write_streams");
+  ignored(config.gc_policy != known.gc_policy, "gc_policy");
+  ignored(config.gc_pacing != known.gc_pacing, "gc_pacing");
+  ignored(config.gc_isolation != known.gc_isolation, "gc_isolation");
+  ignored(config.gc_victims != known.gc_victims, "gc_victims");
+  ignored(config.wear_spread != known.wear_spread, "wear_spread");
+  ignored(config.spare_blocks != known.spare_blocks, "spare_blocks");
+  ignored(config.rain != known.rain, "rain");
+  ignored(config.recoverable != known.recoverable, "recoverable");
+  ignored(config.flush_programs != known.flush_programs, "flush_programs");
   if (raw >= unwritten) errors.add("ftl.part = \"static\": more than 2^30 flash pages");
   if (config.plane_victims > config.gc_low)
     errors.add("ftl.plane_victims = " + std::to_string(config.plane_victims) + ": above ftl.gc_low = " + std::to_string(config.gc_low) +

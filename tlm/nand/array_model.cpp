@@ -9,7 +9,8 @@ Statistics::Statistics(stats::Group& group, const Geometry& geometry)
       programs{group, "programs", stats::Unit::count, "wordline programs answered"},
       erases{group, "erases", stats::Unit::count, "erases answered"},
       background{group, "background", stats::Unit::count, "operations of garbage collection among them"},
-      failed{group, "failed", stats::Unit::count, "programs refused: block not erased there, or out of order"},
+      failed{group, "failed", stats::Unit::count,
+             "programs that failed: by wear, on a dead die, or refused (block not erased there, or out of order)"},
       dead{group, "dead", stats::Unit::count, "operations failed because their die or plane has died"},
       bytes_read{group, "bytes_read", stats::Unit::byte, "data asked for by the reads answered"},
       bytes_programmed{group, "bytes_programmed", stats::Unit::byte, "data of the programs answered"},
@@ -118,16 +119,19 @@ void ArrayModel::pop(EntryList& list, std::uint32_t before) {
 }
 
 /// Takes out of `list` what one multi-plane command can do with `head`: other planes, the same page number. They become its chain.
+/// A program or erase that is left out keeps its planes from those behind it: a block's pages are programmed in order.
 /// Returns the planes named by all of them.
 std::uint32_t ArrayModel::gather(EntryList& list, std::uint32_t head) {
   const Op& first = *entries_[head].op;
   std::uint32_t planes = first.planes;
-  unsigned used = planes_mask(first);
+  unsigned used = planes_mask(first), passed = 0;
   std::uint32_t tail = head, before = no_entry;
-  for (std::uint32_t at = list.head, next; at != no_entry && used != all_planes_; at = next) {
+  for (std::uint32_t at = list.head, next; at != no_entry && (used | passed) != all_planes_; at = next) {
     const Op& op = *entries_[at].op;
     next = links_[at].next;
-    if ((planes_mask(op) & used) != 0 || (op.kind != OpKind::erase && op.page != first.page) || entries_[at].pass != entries_[head].pass) {
+    if ((planes_mask(op) & (used | passed)) != 0 || (op.kind != OpKind::erase && op.page != first.page) ||
+        entries_[at].pass != entries_[head].pass) {
+      if (op.kind != OpKind::read) passed |= planes_mask(op);
       before = at;
       continue;
     }

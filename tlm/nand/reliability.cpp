@@ -114,7 +114,8 @@ void Reliability::answered(const Op& op, std::uint8_t rung, Duration latency) {
 }
 
 bool Reliability::fails(std::size_t block, std::uint64_t slope) {
-  const Wide p = static_cast<Wide>(slope) * (config_.initial_pe + blocks_[block].erases);
+  constexpr Wide half = Wide{1} << 63U;  // beyond, the linear law says nothing, and repeating would never end
+  const Wide p = std::min(half, static_cast<Wide>(slope) * (config_.initial_pe + blocks_[block].erases));
   if (random_.next() >= p) return false;
   if (!bad_[block]) ++stats_.grown_bad;
   bad_[block] = true;

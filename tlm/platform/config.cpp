@@ -85,6 +85,20 @@ void check_platform(const Config& c, UserErrors& errors) {
   if (c.parts.ftl == "model" && c.nand.program_unit == nand::ProgramUnit::page) {
     bad("nand.program_unit = \"page\": the FTL ftl.part = \"model\" programs whole wordlines");
   }
+  if (c.parts.ftl == "static" &&
+      (c.nand.reliability.enabled || (c.general.faults != General{}.faults && c.general.faults.find("drive") == std::string::npos))) {
+    bad("ftl.part = \"static\" does not handle flash that fails: leave reliability.enabled and faults of channels, dies and planes off");
+  }
+  if (c.general.faults != General{}.faults && c.firmware.drive_loss_time >= c.general.watchdog) {
+    bad("firmware.drive_loss_time = " + print(c.firmware.drive_loss_time) + ": must be below watchdog = " + print(c.general.watchdog) +
+        ", or a lost drive is taken for a stall");
+  }
+  const double worst = std::max(c.nand.reliability.program_failures, c.nand.reliability.erase_failures) * c.nand.reliability.initial_pe /
+                       c.nand.reliability.endurance;
+  if (c.nand.reliability.enabled && worst > 0.5) {
+    bad("reliability: program_failures or erase_failures times initial_pe / endurance is " + print(worst) +
+        "; above 0.5 hardly anything can be written");
+  }
   c.ftl.check("ftl", geometry_of(c.nand), errors);
   parse_faults(c.general.faults, c, errors);
 }

@@ -49,6 +49,19 @@ TEST_F(BadSetting, PlatformsThatCannotWork) {
                  {"drive 0: the store's part of it is smaller than one frame of 1MiB", "firmware.drive_capacity"});
 }
 
+TEST_F(BadSetting, WhatWouldBeIgnoredOrNeverEnd) {
+  expect_refused("io --platform mqsim-tlc8 --set ftl.write_streams=4 --set ftl.gc_policy=fifo --set ftl.map=cached",
+                 {"ftl.write_streams: not known to ftl.part = \"static\"", "ftl.gc_policy: not known", "ftl.map: not known"});
+  expect_refused("io --platform mqsim-tlc8 --set reliability.enabled=true", {"ftl.part = \"static\" does not handle flash that fails"});
+  expect_refused("io --platform mqsim-tlc8 --set faults=die:0.1@5ms", {"ftl.part = \"static\" does not handle flash that fails"});
+  expect_refused("age --platform mqsim-tlc8 '" + in("a.img").string() + "'", {"only the FTL \"model\" starts from an image"});
+  expect_refused("io --set firmware.drive_loss_time=3600s --set faults=drive:0@0ms",
+                 {"firmware.drive_loss_time", "must be below watchdog"});
+  expect_refused("io --set reliability.enabled=true --set reliability.program_failures=1 --set reliability.initial_pe=1000000",
+                 {"above 0.5 hardly anything can be written"});
+  expect_refused("io --runtime 1ms --requests '" + file("r.csv", "op,lba512,sectors\nR,0,8\n") + "'", {"--runtime: not with --requests"});
+}
+
 TEST_F(BadSetting, SeveralAtOnceWithFileAndLine) {
   const std::string path =
       file("mine.toml",

@@ -81,6 +81,47 @@ TEST(PlatformFaults, WritesGoOnWithoutADie) {
   EXPECT_GT(rig.count("ftl", "rewritten"), 0U);
 }
 
+/// With parity across dies the host sees no error; the array really reads the other dies.
+TEST(PlatformFaults, ParityBringsADeadDieBack) {
+  const auto run = [](const char* rain, const char* faults) {
+    return in_child([&]() -> double {
+      Settings settings = small(faults);
+      settings.insert(settings.end(), {"ftl.capacity=16GiB", rain});
+      Rig rig{"single-drive", settings};
+      JobSpec spec = job(Rw::randread, 5000);
+      spec.iodepth = 1;
+      const auto& r = rig.job(spec);
+      rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive0_write"});
+      if (r.errors != 0) return -static_cast<double>(r.errors);
+      EXPECT_EQ(rig.count("ftl", "rebuild_failures"), 0U);
+      EXPECT_NEAR(static_cast<double>(rig.count("ftl", "rebuilds")), *faults == 0 ? 0 : 5000.0 / 8, 120);
+      return r.direction[0].lat.mean();
+    });
+  };
+  EXPECT_LT(run("ftl.rain=0", "die:0.5@0s"), 0);  // errors
+  const double whole = run("ftl.rain=7", ""), dead = run("ftl.rain=7", "die:0.5@0s");
+  EXPECT_GT(whole, 0);
+  EXPECT_GT(dead, whole);  // the slowest of seven
+  EXPECT_LT(dead, whole * 1.3);
+}
+
+TEST(PlatformFaults, ParityBringsTheBytesBack) {
+  Rig rig{"single-drive",
+          {"nand.channels=4", "nand.dies_per_channel=2", "nand.blocks_per_plane=64", "ftl.capacity=16GiB", "ftl.write_buffer=2MiB",
+           "ftl.rain=3", "data=true", "faults=die:0.3@12ms"}};
+  JobSpec spec = job(Rw::randrw, 6000);
+  spec.bs = 16_KiB;
+  spec.size = 16_MiB;
+  spec.verify = true;
+  const auto& r = rig.job(spec);
+  EXPECT_EQ(r.errors, 0U);
+  EXPECT_EQ(r.verify_errors, 0U);
+  EXPECT_GT(r.verified, 1000U);
+  rig.expect_sound({"client", "fabric_mem", "bus_crypto"});
+  EXPECT_EQ(rig.count("ftl", "dead_dies"), 1U);
+  EXPECT_GT(rig.count("ftl", "rebuilt"), 0U);
+}
+
 TEST(PlatformFaults, ADriveDiesUnderAJobAndNothingHangs) {
   Rig rig{"single-drive", {"drives=2", "faults=drive:1@1ms", "firmware.drive_loss_time=5ms", "ftl.precondition=sequential"}};
   JobSpec spec = job(Rw::randread, 0);

@@ -155,6 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
              0.1,
              0.9},
         Knob{"ftl_write_buffer", Work::burst_write, {"ftl.write_buffer=96MiB"}, {"ftl.write_buffer=16MiB"}, 1.2, 1.6},
+        Knob{"ftl_rain", Work::stream_write, {"ftl.capacity=3000GB"}, {"ftl.rain=3"}, 0.74, 0.77},
         Knob{"ftl_lookup_rate", Work::reads, {}, {"ftl.lookup_rate=500kHz"}, 0.1, 0.2},
         Knob{"ftl_lookup_latency", Work::read_alone, {}, {"ftl.lookup_latency=10500ns"}, 1.15, 1.2},
         Knob{"ftl_write_latency", Work::write_alone, {"nvme.write_latency=3us"}, {"ftl.write_latency=12us"}, 2.0, 2.6},

@@ -70,6 +70,18 @@ TEST(ReferenceDrive, SingleCommandsToTheNanosecond) {
   rig.expect_sound({"client_", "fabric_mem", "bus_crypto"});
 }
 
+/// Random pages, 64 in flight: operations of a die share commands, and no page is programmed before an older one of its block.
+TEST(ReferenceDrive, RandomWritesAtDepth64AllSucceed) {
+  Rig rig{"mqsim-tlc8"};
+  JobSpec spec;
+  spec.rw = Rw::randwrite;
+  spec.bs = 16_KiB;
+  spec.iodepth = 64;
+  spec.number_ios = 20'000;
+  EXPECT_EQ(rig.job(spec).errors, 0U);
+  EXPECT_EQ(rig.count("nand", "failed"), 0U);
+}
+
 /// Sixteen requests of 128 KiB in flight: each die has four of their pages, on its four planes, and programs what waits in one go.
 TEST(ReferenceDrive, PublishedStreams) {
   const std::filesystem::path folder = std::filesystem::path{FLASHPATH_SHARED} / "reference/peers/requests";

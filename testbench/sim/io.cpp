@@ -135,6 +135,7 @@ int run_io(const IoOptions& o, const std::string& requests) {
   const platform::Resolved resolved = o.platform.load(mistakes);
   replay::RequestList list;
   if (!requests.empty() && !o.runtime.empty()) mistakes.add("--runtime: not with --requests, which end with their list");
+  mistakes.raise_if_any();
   if (!requests.empty()) {
     list = replay::read_requests(requests);
     if (o.runtime.empty()) spec.runtime = Duration{};

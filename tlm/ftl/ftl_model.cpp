@@ -264,6 +264,7 @@ void FtlModel::dispatch(nand::Op& op, Time now) {
 }
 
 std::uint32_t FtlModel::written_wordlines(std::uint32_t superblock, std::uint32_t die) const {
+  if (superblock >= superblocks_.size()) return 0;  // a spare block
   if (superblocks_[superblock].state == SuperblockState::closed) return layout_.program_units() / layout_.dies();
   for (const WriteStream& stream : streams_) {
     if (stream.superblock != superblock) continue;

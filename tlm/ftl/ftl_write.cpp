@@ -293,6 +293,7 @@ void FtlModel::program_done(std::uint32_t id, Time now) {
   (slot.host ? used_ : gc_bytes_) -= slot.bytes;
   (slot.host ? counts_.programmed_host : counts_.programmed_gc) += slot.bytes;
   (slot.parity ? counts_.parity : counts_.padded) += layout_.program_unit() - slot.bytes;
+  programming_ -= layout_.program_unit();
   slot.issued = false;
   const std::uint32_t superblock = slot.superblock;
   free_slot(id);

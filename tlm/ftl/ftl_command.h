@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How an FTL request crosses a TLM-2.0 socket. READ for read; WRITE for write, trim and flush (length at least 1).
+// How an FTL request crosses a TLM-2.0 socket. READ for read; WRITE for write, trim, flush and format (length at least 1).
 #pragma once
 #include <tlm>
 

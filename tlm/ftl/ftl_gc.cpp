@@ -25,6 +25,7 @@ void FtlModel::collect(Time now) {
 
 /// What collection asks for goes before wear levelling, which takes at most one victim in eight.
 bool FtlModel::choose_victim(Time now) {
+  if (wiping_ != nullptr) return wipe(now);
   if (collecting_ && (victims_.empty() || free_ + erasing_ + victims_.size() < config_.gc_high)) {
     if (const std::uint32_t i = closed_.choose(); i != no_superblock) return pick(i, now);
   }
@@ -130,6 +131,7 @@ void FtlModel::erased(std::uint32_t superblock, Time now) {
     ++free_;
     wear_.freed(superblock);
   }
+  if (wiping_ != nullptr) wiped(now);
   resume_moves(now);
   pump(now);
   if (!victims_.empty() || erasing_ != 0 || collecting_since_ == never) return;

@@ -107,7 +107,7 @@ void FtlModel::submit(Request& request, Time now) {
   request.status = RequestStatus::ok;
   ++counts_.submitted;
   inside_.enter(now);
-  const bool ranged = request.kind != RequestKind::flush;
+  const bool ranged = request.kind != RequestKind::flush && request.kind != RequestKind::format;
   if (ranged && (request.address > config_.capacity || request.size > config_.capacity - request.address))
     request.status = RequestStatus::out_of_range;
   if (request.kind == RequestKind::read) {
@@ -307,6 +307,7 @@ void FtlModel::explain(Stall& stall) const {
     stall.waits(line_.size(), "writes, trims and flushes",
                 superblock_wait_since_ != never ? "a free superblock" : "room in the write buffer");
   }
+  if (wiping_ != nullptr) stall.waits(1, "formats", "erases of all superblocks");
   if (!flushing_.empty()) stall.waits(flushing_.size(), "flushes", "their programs");
   if (!restoring_.empty()) stall.waits(restoring_.size(), "units of a power-loss dump", "a free superblock");
   std::uint64_t loading = 0;

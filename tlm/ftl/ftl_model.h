@@ -75,6 +75,7 @@ struct Counts {
   std::uint64_t buffer_hit = 0, unmapped_read = 0;
   std::uint64_t rewrites = 0;  // partial units
   std::uint64_t trimmed = 0;   // units
+  std::uint64_t formats = 0;   // requests
   std::uint64_t failures = 0;  // flash operations that failed
   std::uint64_t lost_units = 0, rewritten = 0;
   std::uint64_t parity = 0;                                            // programmed
@@ -93,7 +94,7 @@ class FtlModel {
   using Event = Delegate<void(Request&, Time)>;
   using FindBlock = Delegate<FoundBlock(nand::DieId, nand::BlockId)>;
 
-  /// The answer to `issue_flash` is flash_answered(). `accepted` is called for writes, trims and flushes only.
+  /// The answer to `issue_flash` is flash_answered(). `accepted` is called for all but reads.
   FtlModel(Agenda& agenda, const Config& config, const Geometry& geometry, bool data_mode, IssueFlash issue_flash, Event accepted,
            Event answered);
 
@@ -196,6 +197,12 @@ class FtlModel {
 
   void start_closed(std::uint32_t superblock);
   void load(const std::string& path);
+
+  // Format (ftl_format.cpp)
+  void format(Job& job, Time now);
+  void nothing_left(Victim& victim);
+  bool wipe(Time now);
+  void wiped(Time now);
 
   // The map on flash (ftl_map.cpp)
   MapPage& load_map(std::uint64_t page, Time now);
@@ -328,6 +335,8 @@ class FtlModel {
   std::uint64_t credit_ = 0;       // units that host writes may place while collecting
   bool levelling_ = false;         // a cold superblock is on its way to a worn one
   std::uint32_t erasing_ = 0;
+  Job* wiping_ = nullptr;  // a format that erases everything
+  static constexpr std::uint32_t wipe_most = 4;
   std::vector<std::uint32_t> erases_left_;
   bool collecting_ = false;
   std::vector<std::uint32_t> wanted_;  // closed superblocks to be rewritten

@@ -9,7 +9,7 @@
 
 namespace flashpath::ftl {
 
-enum class RequestKind : std::uint8_t { read, write, trim, flush };
+enum class RequestKind : std::uint8_t { read, write, trim, flush, format };
 enum class RequestStatus : std::uint8_t { ok, out_of_range, uncorrectable, write_fault };
 
 /// read   [address, address + size) of the drive's logical bytes; answered at stream.first: from then on the bytes can
@@ -18,12 +18,14 @@ enum class RequestStatus : std::uint8_t { ok, out_of_range, uncorrectable, write
 ///        write buffer has room, answered when it is safe there (early completion)
 /// trim   deallocates whole mapping units inside the range; what is left at the edges stays
 /// flush  answered when everything written before is on flash (or at once: the buffer is power-loss protected)
+/// format unmaps everything (address and size do not count); with `erase` answered when every block is erased
 struct Request {
   RequestKind kind = RequestKind::read;
   Bytes address{};
   Bytes size{};
   unsigned char* data = nullptr;  ///< data mode only
   std::uint16_t stream_id = 0;    ///< write stream / placement handle
+  bool erase = false;             ///< format
 
   // Filled in by the FTL before it answers.
   RequestStatus status = RequestStatus::ok;

@@ -16,7 +16,7 @@ void FtlModel::pump(Time now) {
   while (pump_again_) {
     pump_again_ = false;
     if (!restoring_.empty() && !restore(now)) break;
-    while (line_.front() != nullptr && step(*line_.front(), now)) {
+    while (line_.front() != nullptr && wiping_ == nullptr && step(*line_.front(), now)) {
       Job& job = line_.pop();
       Request& request = *job.request;
       request.journey.mark(Stage::buffer_wait, now);
@@ -24,6 +24,7 @@ void FtlModel::pump(Time now) {
       const bool write = request.kind == RequestKind::write && request.status == RequestStatus::ok;
       if (cache_) leave_map(job, now);
       if (request.kind == RequestKind::flush && request.status == RequestStatus::ok) flush(job, now);
+      if (request.kind == RequestKind::format && request.status == RequestStatus::ok) format(job, now);
       if (job.done == 0 || write) {
         const std::uint64_t units = write ? ceil_div(request.size.count, unit_) : 1;
         agenda_.post<&FtlModel::answer_later>(look_up(units, config_.write_latency, now), this, reinterpret_cast<std::uint64_t>(&job));

@@ -108,7 +108,7 @@ void StaticModel::submit(Request& request, Time now) {
   job.stream = {now, now};
   request.status = RequestStatus::ok;
   inside_.enter(now);
-  const bool ranged = request.kind != RequestKind::flush;
+  const bool ranged = request.kind != RequestKind::flush && request.kind != RequestKind::format;
   if (ranged && (request.address > config_.capacity || request.size > config_.capacity - request.address))
     request.status = RequestStatus::out_of_range;
   const bool is_read = request.kind == RequestKind::read;
@@ -130,6 +130,12 @@ void StaticModel::begin(Time now, std::uint64_t arg) {
       case RequestKind::write: write(job, now); break;
       case RequestKind::trim: trim(request); break;
       case RequestKind::flush: break;  // what has been answered is on flash
+      case RequestKind::format: {      // erases nothing by itself
+        Request all;
+        all.size = config_.capacity;
+        trim(all);
+        break;
+      }
     }
   }
   flush(now);

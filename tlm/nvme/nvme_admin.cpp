@@ -23,6 +23,7 @@ void ControllerModel::execute_admin(Command& c, Time now) {
     case AdminOpcode::set_features: set_feature(c); return;
     case AdminOpcode::get_features: get_feature(c); return;
     case AdminOpcode::async_event_request: async_event_request(c, now); return;
+    case AdminOpcode::format_nvm: format_nvm(c, now); return;
     case AdminOpcode::abort: c.result = 1; return;  // bit 0: the command was not aborted; it ends by itself
     default: fail(c, Status::invalid_opcode); return;
   }
@@ -165,6 +166,36 @@ void ControllerModel::set_feature(Command& c) {
     case Feature::interrupt_vector_configuration: return fail(c, Status::feature_not_changeable);
     default: features_[id] = value; return;
   }
+}
+
+// ---- Format NVM, §5.14 ----
+
+/// I/O commands before it end first; those that come while it waits or works get Format In Progress.
+void ControllerModel::format_nvm(Command& c, Time now) {
+  const std::uint32_t options = c.sqe.cdw10;
+  const unsigned lbaf = (options & 0xfU) | (options >> 8U & 0x30U), protection = options >> 5U & 7U, secure = options >> 9U & 7U;
+  if ((c.sqe.nsid == 0 || c.sqe.nsid > namespaces) && c.sqe.nsid != 0xffff'ffffU) return fail(c, Status::invalid_namespace);
+  if (lbaf != 0 || protection != 0) return fail(c, Status::invalid_format);  // one LBA format, without metadata
+  if (secure > 1) return fail(c, Status::invalid_field);                     // no cryptographic erase
+  if (format_ != nullptr) return fail(c, Status::format_in_progress);
+  format_ = &c;
+  ++c.pending;
+  format_waits_ = 0;
+  for (const Command* other = newest_; other != nullptr; other = other->older) format_waits_ += other->executing ? 1U : 0U;
+  if (format_waits_ == 0) send_format(now);
+}
+
+void ControllerModel::send_format(Time now) {
+  Command& c = *format_;
+  if (c.abandoned) {  // a reset came first
+    format_ = nullptr;
+  } else {
+    Chunk& chunk = new_chunk(c, ftl::RequestKind::format, 0, 0);
+    chunk.request.address = {};
+    chunk.request.erase = (c.sqe.cdw10 >> 9U & 7U) == 1;
+    outside.ftl(chunk.request, now);
+  }
+  release(c, now);
 }
 
 // ---- asynchronous events, §5.2 ----

@@ -347,6 +347,7 @@ void ControllerModel::ftl_answered(ftl::Request& request, Time now) {
   }
   ftl_accepted(request, now);
   Command& c = *chunk.command;
+  if (request.kind == ftl::RequestKind::format) format_ = nullptr;
   if (request.status != ftl::RequestStatus::ok) {
     const bool range = request.status == ftl::RequestStatus::out_of_range;
     fail(c, range ? Status::lba_out_of_range : Status::write_fault);

@@ -31,6 +31,7 @@ void big_endian(std::uint64_t value, std::uint8_t* to) {
 
 constexpr std::uint32_t supported = 1;
 constexpr std::uint32_t changes_content = 1U << 1U;
+constexpr std::uint32_t no_other_command = 1U << 16U;  // to the same namespace at the same time: CSE 001b
 }  // namespace
 
 IdentifyController ControllerModel::identify_controller() const {
@@ -42,6 +43,7 @@ IdentifyController ControllerModel::identify_controller() const {
   id.mdts = static_cast<std::uint8_t>(std::countr_zero(config_.mdts / config_.min_page));
   id.ver = version_2_0;
   id.cntrltype = 1;
+  id.oacs = 0x02;  // Format NVM
   id.acl = 3;
   id.aerl = async_event_limit - 1;
   id.frmw = 0x03;  // one slot, read-only
@@ -167,6 +169,7 @@ void ControllerModel::log_page(Command& c, Time now) {
     case LogPage::commands_supported: {
       CommandEffectsLog log{};
       for (const unsigned opcode : {0x00U, 0x01U, 0x02U, 0x04U, 0x05U, 0x06U, 0x08U, 0x09U, 0x0aU, 0x0cU}) log.admin[opcode] = supported;
+      log.admin[0x80] = supported | changes_content | no_other_command;
       for (const unsigned opcode : {0x00U, 0x02U}) log.io[opcode] = supported;
       for (const unsigned opcode : {0x01U, 0x08U, 0x09U}) log.io[opcode] = supported | changes_content;
       data.assign(sizeof log, 0);

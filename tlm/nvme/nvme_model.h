@@ -173,6 +173,8 @@ class ControllerModel {
   void get_feature(Command& command);
   bool feature_value(std::uint8_t id, std::uint32_t cdw11, std::uint32_t& value) const;
   void async_event_request(Command& command, Time now);
+  void format_nvm(Command& command, Time now);
+  void send_format(Time now);
   void answer_with(Command& command, std::size_t size, Time now);
   IdentifyController identify_controller() const;
   IdentifyNamespace identify_namespace() const;
@@ -237,6 +239,8 @@ class ControllerModel {
   Bytes staged_not_sent_{};
 
   // admin state
+  Command* format_ = nullptr;       // under way, or waiting for I/O commands that came before it
+  std::uint32_t format_waits_ = 0;  // how many of those; 0: the FTL is at it
   Fifo<Command> async_requests_;
   std::uint32_t masked_events_ = 0;  // by AsyncEventType
   std::vector<std::uint32_t> pending_events_;

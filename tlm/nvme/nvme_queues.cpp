@@ -144,7 +144,7 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   c.sq = sq;
   c.cq = sqs_[sq].cq;
   c.admin = sq == 0;
-  c.abandoned = c.io = c.prps_ready = c.finished = c.ended = false;
+  c.abandoned = c.io = c.prps_ready = c.executing = c.finished = c.ended = false;
   c.direction = Direction::none;
   c.status = Status::success;
   c.result = 0;
@@ -181,7 +181,11 @@ void ControllerModel::process(Time now, std::uint64_t arg) {
     command.origin.mark(Stage::control, now);
     command.critical = command.origin;
     if (command.admin) execute_admin(command, now);
-    else execute_io(command, now);
+    else if (format_ != nullptr) fail(command, Status::format_in_progress);
+    else {
+      command.executing = true;
+      execute_io(command, now);
+    }
   }
   release(command, now);
 }
@@ -189,6 +193,10 @@ void ControllerModel::process(Time now, std::uint64_t arg) {
 /// One thing less to wait for; the last one ends the command.
 void ControllerModel::release(Command& command, Time now) {
   if (--command.pending != 0) return;
+  if (command.executing) {
+    command.executing = false;
+    if (format_ != nullptr && --format_waits_ == 0) send_format(now);
+  }
   if (command.abandoned) {
     leave(command, now);
     return;
@@ -232,7 +240,8 @@ void ControllerModel::post(Command& command, Time now) {
   cqe.sqid = command.sq;
   cqe.cid = command.sqe.cid;
   const std::uint32_t code = static_cast<std::uint32_t>(command.status) << 1U;
-  cqe.status = static_cast<std::uint16_t>(code | (cq.phase ? status_phase : 0U) | (bad ? status_dnr : 0U));
+  cqe.status = static_cast<std::uint16_t>(code | (cq.phase ? status_phase : 0U) |
+                                          (bad && command.status != Status::format_in_progress ? status_dnr : 0U));
   command.ended = true;
   account(command, now);
 

@@ -113,8 +113,9 @@ struct Command {
   bool io = false;         ///< a user's read or write: its data is bulk
   Direction direction = Direction::none;
   bool prps_ready = false;
-  bool finished = false;  ///< nothing is under way any more, a completion is due
-  bool ended = false;     ///< its completion entry has left
+  bool executing = false;  ///< an I/O command that a format has to wait for
+  bool finished = false;   ///< nothing is under way any more, a completion is due
+  bool ended = false;      ///< its completion entry has left
   Status status = Status::success;
   std::uint32_t result = 0;  ///< completion dword 0
   std::uint32_t pending = 0;

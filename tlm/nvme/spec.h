@@ -128,6 +128,7 @@ enum class Status : std::uint16_t {
   prp_offset_invalid = 0x013,
   lba_out_of_range = 0x080,
   capacity_exceeded = 0x081,
+  format_in_progress = 0x084,
   cq_invalid = 0x100,
   invalid_qid = 0x101,
   invalid_queue_size = 0x102,
@@ -135,6 +136,7 @@ enum class Status : std::uint16_t {
   aer_limit_exceeded = 0x105,
   invalid_interrupt_vector = 0x108,
   invalid_log_page = 0x109,
+  invalid_format = 0x10a,
   invalid_queue_deletion = 0x10c,
   feature_not_saveable = 0x10d,
   feature_not_changeable = 0x10e,
@@ -177,6 +179,7 @@ enum class AdminOpcode : std::uint8_t {
   set_features = 0x09,
   get_features = 0x0a,
   async_event_request = 0x0c,
+  format_nvm = 0x80,
 };
 
 /// NVM command set, NVM Command Set Specification §3.2.

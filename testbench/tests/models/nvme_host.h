@@ -227,7 +227,7 @@ class Host {
     controller.dma_done(r, now);
   }
   void ftl(ftl::Request& r, Time now) {
-    requests.push_back({r.kind, r.address, r.size, now, r.stream_id});
+    requests.push_back({r.kind, r.address, r.size, now, r.stream_id, r.erase});
     if (r.kind == ftl::RequestKind::write) {
       if (write_accept == Duration{}) accept(now, reinterpret_cast<std::uint64_t>(&r));
       else agenda.post<&Host::accept>(now + write_accept, this, reinterpret_cast<std::uint64_t>(&r));
@@ -270,6 +270,7 @@ class Host {
     Bytes size;
     Time at;
     std::uint16_t stream_id;
+    bool erase;
   };
   struct Done {
     std::uint16_t sq;

@@ -381,7 +381,7 @@ TEST(NvmeAdmin, OtherCommands) {
   Host host;
   host.bring_up();
   EXPECT_EQ(host.admin_command({.opcode = 0x08, .cdw10 = 1}).dw0, 1U);  // not aborted
-  EXPECT_EQ(host.admin_command({.opcode = 0x80}).code(), Status::invalid_opcode);
+  EXPECT_EQ(host.admin_command({.opcode = 0x84}).code(), Status::invalid_opcode);
   EXPECT_EQ(host.admin_command({.opcode = 0x06, .flags = 0x40}).code(), Status::invalid_field);
   for (int i = 0; i < 4; ++i) host.put(host.admin, {.opcode = 0x0c});
   host.ring(host.admin);

@@ -9,24 +9,6 @@ namespace {
 constexpr std::uint32_t chunk = 1U << 14U;  // map entries
 }
 
-using U = stats::Unit;
-StaticCounts::StaticCounts(stats::Group& g)
-    : host_read{g, "host_read", U::byte, "answered from flash"},
-      host_written{g, "host_written", U::byte, "programmed and answered, or on their way"},
-      flash_read{g, "flash_read", U::byte, "asked of the flash"},
-      flash_programmed{g, "flash_programmed", U::byte, "given to the flash; / host_written: write amplification"},
-      flash_reads{g, "flash_reads", U::count, "read operations"},
-      flash_programs{g, "flash_programs", U::count, "program operations"},
-      flash_erases{g, "flash_erases", U::count, "erase operations"},
-      gc_moved{g, "gc_moved", U::byte, "copied by garbage collection"},
-      gc_victims{g, "gc_victims", U::count, "blocks (of one plane) collected"},
-      unmapped_read{g, "never_written_read", U::byte, "read from the static place of pages that were never written"},
-      rewrites{g, "rewrites", U::count, "pages written in part"},
-      trimmed{g, "trimmed", U::count, "pages deallocated"},
-      failures{g, "failures", U::count, "flash operations that failed"},
-      page_wait{g, "page_wait", U::picosecond, "reads and writes, for a write or move of their page, summed"},
-      plane_wait{g, "plane_wait", U::picosecond, "writes, for free blocks of their plane, summed"} {}
-
 StaticModel::StaticModel(Agenda& agenda, const Config& config, const Geometry& g, bool data_mode, stats::Group& group,
                          IssueFlash issue_flash, Event accepted, Event answered)
     : agenda_{agenda},
@@ -53,21 +35,20 @@ StaticModel::StaticModel(Agenda& agenda, const Config& config, const Geometry& g
     errors.add("ftl.precondition: not known to ftl.part = \"static\"; its unwritten pages read as written ones do");
   if (config.rain != 0) errors.add("ftl.rain: not known to ftl.part = \"static\"; leave it at 0");
   const Config known;
-  const auto ignored = [&](bool differs, const char* key) {
+  for (const auto& [differs, key] :
+       std::initializer_list<std::pair<bool, const char*>>{{config.image != known.image, "image"},
+                                                           {config.map != known.map, "map"},
+                                                           {config.write_streams != known.write_streams, "write_streams"},
+                                                           {config.gc_policy != known.gc_policy, "gc_policy"},
+                                                           {config.gc_pacing != known.gc_pacing, "gc_pacing"},
+                                                           {config.gc_isolation != known.gc_isolation, "gc_isolation"},
+                                                           {config.gc_victims != known.gc_victims, "gc_victims"},
+                                                           {config.wear_spread != known.wear_spread, "wear_spread"},
+                                                           {config.spare_blocks != known.spare_blocks, "spare_blocks"},
+                                                           {config.recoverable != known.recoverable, "recoverable"},
+                                                           {config.flush_programs != known.flush_programs, "flush_programs"}}) {
     if (differs) errors.add(std::string("ftl.") + key + ": not known to ftl.part = \"static\"; leave it as it is by default");
-  };
-  ignored(config.image != known.image, "image");
-  ignored(config.map != known.map, "map");
-  ignored(config.write_streams != known.write_streams, "write_streams");
-  ignored(config.gc_policy != known.gc_policy, "gc_policy");
-  ignored(config.gc_pacing != known.gc_pacing, "gc_pacing");
-  ignored(config.gc_isolation != known.gc_isolation, "gc_isolation");
-  ignored(config.gc_victims != known.gc_victims, "gc_victims");
-  ignored(config.wear_spread != known.wear_spread, "wear_spread");
-  ignored(config.spare_blocks != known.spare_blocks, "spare_blocks");
-  ignored(config.rain != known.rain, "rain");
-  ignored(config.recoverable != known.recoverable, "recoverable");
-  ignored(config.flush_programs != known.flush_programs, "flush_programs");
+  }
   if (raw >= unwritten) errors.add("ftl.part = \"static\": more than 2^30 flash pages");
   if (config.plane_victims > config.gc_low)
     errors.add("ftl.plane_victims = " + std::to_string(config.plane_victims) + ": above ftl.gc_low = " + std::to_string(config.gc_low) +

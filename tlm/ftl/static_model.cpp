@@ -107,8 +107,8 @@ void StaticModel::begin(Time now, std::uint64_t arg) {
   job.stream = {now, now};
   if (request.status == RequestStatus::ok) {
     switch (request.kind) {
-      case RequestKind::read: read(job, now); break;
-      case RequestKind::write: write(job, now); break;
+      case RequestKind::read: split(job, false, now); break;
+      case RequestKind::write: split(job, true, now); break;
       case RequestKind::trim: trim(request); break;
       case RequestKind::flush: break;  // what has been answered is on flash
       case RequestKind::format: {      // erases nothing by itself
@@ -134,9 +134,10 @@ void StaticModel::finish(Job& job, Time now) {
   answered_(request, now);
 }
 
-void StaticModel::read(Job& job, Time now) {
+/// A read or write, page by page; pieces of a page that is held wait for it.
+void StaticModel::split(Job& job, bool write, Time now) {
   const Request& r = *job.request;
-  counts_.host_read += r.size;
+  (write ? counts_.host_written : counts_.host_read) += r.size;
   const std::uint64_t end = r.address.count + r.size.count;
   for (std::uint64_t at = r.address.count; at < end;) {
     const auto page = static_cast<std::uint32_t>(at / page_bytes_);
@@ -148,14 +149,12 @@ void StaticModel::read(Job& job, Time now) {
     p.begin = from;
     p.end = from + n;
     p.data = data_mode_ && r.data != nullptr ? r.data + (at - r.address.count) : nullptr;
-    p.write = false;
+    p.write = write;
+    p.since = now;
     ++job.pieces;
-    if (held(page)) {
-      p.since = now;
-      page_waits_.push_back(&p);
-    } else {
-      read_piece(p, now);
-    }
+    if (held(page)) page_waits_.push_back(&p);
+    else if (write) begin_write(p, now);
+    else read_piece(p, now);
     at += n;
   }
 }
@@ -179,29 +178,6 @@ void StaticModel::read_piece(Piece& p, Time now) {
   }
   p.since = now;
   add(Use::read, p.place, p.begin, p.end, p);
-}
-
-void StaticModel::write(Job& job, Time now) {
-  const Request& r = *job.request;
-  counts_.host_written += r.size;
-  const std::uint64_t end = r.address.count + r.size.count;
-  for (std::uint64_t at = r.address.count; at < end;) {
-    const auto page = static_cast<std::uint32_t>(at / page_bytes_);
-    const auto from = static_cast<std::uint32_t>(at % page_bytes_);
-    const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(page_bytes_ - from, end - at));
-    Piece& p = pieces_.take();
-    p.job = &job;
-    p.page = page;
-    p.begin = from;
-    p.end = from + n;
-    p.data = data_mode_ && r.data != nullptr ? r.data + (at - r.address.count) : nullptr;
-    p.write = true;
-    p.since = now;
-    ++job.pieces;
-    if (held(page)) page_waits_.push_back(&p);
-    else begin_write(p, now);
-    at += n;
-  }
 }
 
 /// From here to its program's end the page is held. Part of a page: the rest of it first.

@@ -112,8 +112,7 @@ class StaticModel {
   };
 
   void begin(Time now, std::uint64_t job);
-  void read(Job& job, Time now);
-  void write(Job& job, Time now);
+  void split(Job& job, bool write, Time now);
   void trim(const Request& request);
   void piece_done(Piece& piece, Time now);
   void finish(Job& job, Time now);

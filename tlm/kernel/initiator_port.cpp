@@ -91,9 +91,7 @@ void InitiatorPort::issue(Payload& payload, Time now, Time when) {
       } else if (when <= now) {
         request_ended(now, as_arg(payload));
       }
-      if (at > now && !(payload.is_read() ? ahead_.read_responses : ahead_.write_responses))
-        agenda_.post<&InitiatorPort::response_arrived>(at, this, as_arg(payload));
-      else response_arrived(at, as_arg(payload));
+      response(payload, at);
   }
 }
 

@@ -11,7 +11,8 @@ std::map<const void*, Responder*>& offers() {
 }
 }  // namespace
 
-void Responder::offer(const void* interface, Responder* responder) {
+void Responder::offer(sc_core::sc_export<tlm::tlm_fw_transport_if<>>& socket, Responder* responder) {
+  const void* const interface = socket.operator->();  // what an initiator bound to it calls; a simple socket's own operator leads back
   if (responder != nullptr) offers()[interface] = responder;
   else offers().erase(interface);
 }

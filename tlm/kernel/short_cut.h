@@ -31,8 +31,8 @@ class Responder {
   virtual Time loose(Payload& payload, Time at) = 0;
 
   static inline bool enabled = true;  ///< false: every port speaks TLM (for tests)
-  /// Called by a port that offers itself behind its socket's interface, and when it goes.
-  static void offer(const void* interface, Responder* responder);
+  /// Called by a port that offers itself behind its socket's interface, and when it goes (nullptr).
+  static void offer(sc_core::sc_export<tlm::tlm_fw_transport_if<>>& socket, Responder* responder);
   /// Who is behind the interface; nullptr: somebody else.
   static Responder* behind(const void* interface);
 

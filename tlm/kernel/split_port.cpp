@@ -8,18 +8,16 @@ namespace flashpath {
 namespace {
 std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
-/// What an initiator bound to the socket calls. (The socket's own operator-> leads the other way.)
-const void* interface_of(sc_core::sc_export<tlm::tlm_fw_transport_if<>>& socket) { return socket.operator->(); }
 }  // namespace
 
 SplitPort::SplitPort(const char* name, Agenda& agenda, Arrived arrived, Loose loose, bool ahead)
     : socket{name}, agenda_{agenda}, arrived_{arrived}, loose_{loose}, ahead_{ahead} {
   socket.register_b_transport(this, &SplitPort::b_transport);
   socket.register_nb_transport_fw(this, &SplitPort::nb_transport_fw);
-  Responder::offer(interface_of(socket), this);
+  Responder::offer(socket, this);
 }
 
-SplitPort::~SplitPort() { Responder::offer(interface_of(socket), nullptr); }
+SplitPort::~SplitPort() { Responder::offer(socket, nullptr); }
 
 void SplitPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
   if (loose_) {

@@ -8,17 +8,16 @@ namespace flashpath {
 namespace {
 std::uint64_t as_arg(Payload& p) { return reinterpret_cast<std::uint64_t>(&p); }
 Payload& as_payload(std::uint64_t arg) { return *reinterpret_cast<Payload*>(arg); }
-const void* interface_of(sc_core::sc_export<tlm::tlm_fw_transport_if<>>& socket) { return socket.operator->(); }
 }  // namespace
 
 TargetPort::TargetPort(const char* name, Agenda& agenda, Serve serve, bool ahead)
     : socket{name}, agenda_{agenda}, serve_{serve}, ahead_{ahead} {
   socket.register_b_transport(this, &TargetPort::b_transport);
   socket.register_nb_transport_fw(this, &TargetPort::nb_transport_fw);
-  Responder::offer(interface_of(socket), this);
+  Responder::offer(socket, this);
 }
 
-TargetPort::~TargetPort() { Responder::offer(interface_of(socket), nullptr); }
+TargetPort::~TargetPort() { Responder::offer(socket, nullptr); }
 
 void TargetPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
   const Window window = serve_(payload, kernel_now() + from_sc(delay));

@@ -85,11 +85,12 @@ void check_platform(const Config& c, UserErrors& errors) {
   if (c.parts.ftl == "model" && c.nand.program_unit == nand::ProgramUnit::page) {
     bad("nand.program_unit = \"page\": the FTL ftl.part = \"model\" programs whole wordlines");
   }
-  if (c.parts.ftl == "static" &&
-      (c.nand.reliability.enabled || (c.general.faults != General{}.faults && c.general.faults.find("drive") == std::string::npos))) {
+  const std::vector<Fault> faults = parse_faults(c.general.faults, c, errors);
+  const bool flash_dies = std::ranges::any_of(faults, [](const Fault& f) { return f.what != Fault::What::drive; });
+  if (c.parts.ftl == "static" && (c.nand.reliability.enabled || flash_dies)) {
     bad("ftl.part = \"static\" does not handle flash that fails: leave reliability.enabled and faults of channels, dies and planes off");
   }
-  if (c.general.faults != General{}.faults && c.firmware.drive_loss_time >= c.general.watchdog) {
+  if (!faults.empty() && c.firmware.drive_loss_time >= c.general.watchdog) {
     bad("firmware.drive_loss_time = " + print(c.firmware.drive_loss_time) + ": must be below watchdog = " + print(c.general.watchdog) +
         ", or a lost drive is taken for a stall");
   }
@@ -100,7 +101,6 @@ void check_platform(const Config& c, UserErrors& errors) {
         "; above 0.5 hardly anything can be written");
   }
   c.ftl.check("ftl", geometry_of(c.nand), errors);
-  parse_faults(c.general.faults, c, errors);
 }
 
 }  // namespace

@@ -54,6 +54,8 @@ TEST_F(BadSetting, WhatWouldBeIgnoredOrNeverEnd) {
                  {"ftl.write_streams: not known to ftl.part = \"static\"", "ftl.gc_policy: not known", "ftl.map: not known"});
   expect_refused("io --platform mqsim-tlc8 --set reliability.enabled=true", {"ftl.part = \"static\" does not handle flash that fails"});
   expect_refused("io --platform mqsim-tlc8 --set faults=die:0.1@5ms", {"ftl.part = \"static\" does not handle flash that fails"});
+  expect_refused("io --platform mqsim-tlc8 --set 'faults=drive:0@1s, die:0.1@5ms'",
+                 {"ftl.part = \"static\" does not handle flash that fails"});
   expect_refused("age --platform mqsim-tlc8 '" + in("a.img").string() + "'", {"only the FTL \"model\" starts from an image"});
   expect_refused("io --set firmware.drive_loss_time=3600s --set faults=drive:0@0ms",
                  {"firmware.drive_loss_time", "must be below watchdog"});

@@ -10,7 +10,7 @@
 
 namespace flashpath::ftl {
 
-void FtlModel::die_failed(nand::Op& op, Time) {
+void FtlModel::die_failed(nand::Op& op, Time now) {
   if (dead_.empty()) dead_.resize(layout_.dies());
   if (!dead_[op.die.value]) {
     dead_[op.die.value] = true;
@@ -18,6 +18,7 @@ void FtlModel::die_failed(nand::Op& op, Time) {
     const std::uint64_t spare = streams_.size() + config_.gc_victims + config_.gc_low;
     const std::uint64_t left = (usable_ - std::min(usable_, spare)) * (layout_.units() * (layout_.dies() - dead_dies_) / layout_.dies());
     read_only_ = read_only_ || left < mapping_.units();
+    health_changed(now);
   }
   if (static_cast<OpOwner>(op.tag & 0xffU) == OpOwner::program) save_units(slots_[op.tag2]);
   if (op.kind != nand::OpKind::read) op.status = nand::OpStatus::ok;  // nothing of it is used again

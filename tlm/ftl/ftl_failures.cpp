@@ -48,6 +48,7 @@ std::uint32_t FtlModel::take_spare(std::uint32_t die, Time now) {
   }
   const std::uint32_t block = spares_[die].back();
   spares_[die].pop_back();
+  health_changed(now);
   return block;
 }
 
@@ -63,6 +64,7 @@ void FtlModel::retire(std::uint32_t superblock) {
 /// `stuck_`: flushes under way will not end either.
 void FtlModel::become_read_only(Time now) {
   read_only_ = true;
+  health_changed(now);
   superblock_wait_since_ = pacing_wait_since_ = never;
   if (!stuck_) {
     pump(now);
@@ -187,13 +189,14 @@ void FtlModel::copied(nand::Op& op, Time now) {
   if (r.to != no_superblock) copy_next(r, now);
 }
 
-void FtlModel::erase_failed(std::uint32_t superblock, std::uint32_t die) {
+void FtlModel::erase_failed(std::uint32_t superblock, std::uint32_t die, Time now) {
   ++counts_.bad_blocks;
   std::uint32_t& block = block_of(die, superblock);
   block = no_superblock;
   if (spares_[die].empty()) return;
   block = spares_[die].back();
   spares_[die].pop_back();
+  health_changed(now);
 }
 
 /// After an erase: false, and retired, if some die has no block for it.

@@ -256,7 +256,7 @@ void FtlModel::dispatch(nand::Op& op, Time now) {
       return;
     }
     case OpOwner::erase:
-      if (!ok) erase_failed(superblock, op.die.value);
+      if (!ok) erase_failed(superblock, op.die.value, now);
       ops_.give(op);
       erased(superblock, now);
       return;

@@ -42,6 +42,7 @@
 #include "ftl/ftl_config.h"
 #include "ftl/ftl_power.h"
 #include "ftl/ftl_state.h"
+#include "ftl/health.h"
 #include "ftl/map_cache.h"
 #include "ftl/victims.h"
 #include "ftl/wear.h"
@@ -92,6 +93,7 @@ class FtlModel {
  public:
   using IssueFlash = Delegate<void(nand::Op&, Time)>;
   using Event = Delegate<void(Request&, Time)>;
+  using HealthChanged = Delegate<void(Time)>;
   using FindBlock = Delegate<FoundBlock(nand::DieId, nand::BlockId)>;
 
   /// The answer to `issue_flash` is flash_answered(). `accepted` is called for all but reads.
@@ -120,6 +122,9 @@ class FtlModel {
   std::uint32_t dead_dies() const { return dead_dies_; }
   /// Too little flash is left for the capacity: writes end with write_fault.
   bool read_only() const { return read_only_; }
+  Health health() const;
+  /// Hears of every change of spares, read-only state and dies.
+  void on_health(HealthChanged changed) { on_health_ = changed; }
 
   void check(Laws& laws, Time now) const;
   void explain(Stall& stall) const;
@@ -268,12 +273,13 @@ class FtlModel {
   std::uint32_t take_spare(std::uint32_t die, Time now);
   void retire(std::uint32_t superblock);
   void become_read_only(Time now);
+  void health_changed(Time now);
   Relocation* relocation(std::uint32_t superblock, std::uint32_t die);
   void program_failed(nand::Op& op, std::uint32_t superblock, Time now);
   void hold(Relocation& r, nand::Op& op, Time now);
   void copy_next(Relocation& r, Time now);
   void copied(nand::Op& op, Time now);
-  void erase_failed(std::uint32_t superblock, std::uint32_t die);
+  void erase_failed(std::uint32_t superblock, std::uint32_t die, Time now);
   bool whole(std::uint32_t superblock, Time now);
   void abandon(Relocation& r, Time now);
   void lose_stripe(const Relocation& r, std::uint32_t type);
@@ -294,6 +300,7 @@ class FtlModel {
   bool data_mode_;
   IssueFlash issue_flash_;
   Event accepted_, answered_;
+  HealthChanged on_health_;
   Mapping mapping_;
   std::uint64_t data_units_;  // exported; behind them: translation pages
   std::uint64_t map_page_units_ = 1, map_entries_ = 1;

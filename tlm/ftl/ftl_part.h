@@ -19,6 +19,9 @@ class Ftl : public Part {
   virtual tlm_utils::simple_target_socket<SplitPort>& in_write() = 0;  ///< writes, trims, flushes: END_REQ when accepted
   virtual tlm_utils::simple_initiator_socket<InitiatorPort>& flash() = 0;
   virtual Bytes capacity() const = 0;
+  /// For the controller's SMART log. Whoever listens is called when a warning may have to be raised.
+  virtual Health health() const { return {}; }
+  virtual void on_health(Delegate<void(Time)> /*changed*/) {}
   /// At time zero, first of all: the flash has a bad block, and which block a superblock has in a die.
   virtual void factory_bad(std::uint32_t /*die*/, std::uint32_t /*block*/) {}
   virtual std::uint32_t block(std::uint32_t /*die*/, std::uint32_t superblock) const { return superblock; }
@@ -56,6 +59,8 @@ class ModelFtl final : public Ftl {
   tlm_utils::simple_target_socket<SplitPort>& in_write() override { return sockets_.write.socket; }
   tlm_utils::simple_initiator_socket<InitiatorPort>& flash() override { return sockets_.flash.socket; }
   Bytes capacity() const override { return capacity_; }
+  Health health() const override { return model_.health(); }
+  void on_health(Delegate<void(Time)> changed) override { model_.on_health(changed); }
   void factory_bad(std::uint32_t die, std::uint32_t block) override { model_.factory_bad(die, block); }
   std::uint32_t block(std::uint32_t die, std::uint32_t superblock) const override { return model_.block(die, superblock); }
   std::uint32_t written_wordlines(std::uint32_t superblock, std::uint32_t die) const override {

@@ -14,7 +14,9 @@ struct Geometry {
   std::uint32_t blocks_per_plane = 1376;
   std::uint32_t wordlines_per_block = 512;
   std::uint32_t bits_per_cell = 3;
-  Bytes page = {16U << 10U};  ///< data bytes of one page of one plane
+  Bytes page = {16U << 10U};       ///< data bytes of one page of one plane
+  std::uint32_t endurance = 5000;  ///< rated program/erase cycles
+  std::uint32_t initial_pe = 0;    ///< cycles of every block before the run
 
   constexpr Bytes stripe() const { return planes * page; }                              ///< one page type in all planes of a die
   constexpr Bytes program_unit() const { return stripe() * bits_per_cell; }             ///< one wordline in all planes of a die

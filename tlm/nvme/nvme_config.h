@@ -33,6 +33,10 @@ struct Config {
   Duration completion_latency = 300ns;
   Duration register_latency = 100ns;
   Duration enable_time = 1ms;
+  std::uint32_t temperature = 310;
+  std::uint32_t warning_temperature = 343;
+  std::uint32_t critical_temperature = 358;
+  std::uint32_t spare_threshold = 10;
 
   static constexpr auto schema() {
     using C = Config;
@@ -85,6 +89,15 @@ struct Config {
               "some tens of cycles of a 500 MHz fabric", Range{0ns, 1ms}},
         Field{"enable_time", &C::enable_time, "from CC.EN = 1 to CSTS.RDY = 1", Known::assumed,
               "NVMe 2.0 §3.5: bounded by CAP.TO; shortened, simulated boot is not studied", Range{0ns, 10s}},
+        Field{"temperature", &C::temperature, "composite temperature of the SMART log, in kelvin", Known::assumed,
+              "37 C: no thermal model; NVMe 2.0 §5.16.1.3", Range{0U, 1000U}},
+        Field{"warning_temperature", &C::warning_temperature,
+              "WCTEMP, in kelvin: the over-temperature threshold until the host sets another", Known::assumed,
+              "70 C: usual in data-centre drives; NVMe 2.0 §5.17.2.1", Range{273U, 1000U}},
+        Field{"critical_temperature", &C::critical_temperature, "CCTEMP, in kelvin", Known::assumed,
+              "85 C: where drives shut down or throttle hard; NVMe 2.0 §5.17.2.1", Range{273U, 1000U}},
+        Field{"spare_threshold", &C::spare_threshold, "percent of spare blocks below which the SMART log warns", Known::assumed,
+              "10 %: what most drives print; NVMe 2.0 §5.16.1.3", Range{0U, 100U}},
     };
   }
 
@@ -101,6 +114,7 @@ struct Config {
     need(read_chunk >= lba && read_chunk % lba == Bytes{}, "read_chunk must be a multiple of lba");
     need(write_chunk >= lba && write_chunk % lba == Bytes{}, "write_chunk must be a multiple of lba");
     need(staging >= write_chunk, "staging must hold at least one write_chunk");
+    need(critical_temperature >= warning_temperature, "critical_temperature must be at least warning_temperature");
     need(mdts >= lba, "mdts must be at least one lba");
   }
 };

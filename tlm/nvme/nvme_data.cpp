@@ -303,7 +303,7 @@ void ControllerModel::write_arrived(Time now, std::uint64_t arg) {
   if (!c.io) {  // ranges of a Dataset Management command
     if (!chunk.failed && !c.abandoned) {
       c.origin = chunk.request.journey;
-      trim_ranges(c, now);
+      control_arrived(c, now);
     }
     ended_by(c, chunk.request.journey, now, Stage::link);
     finish_chunk(chunk, now);

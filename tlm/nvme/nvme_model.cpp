@@ -22,7 +22,9 @@ ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes cap
       capacity_{capacity},
       data_mode_{data_mode},
       serial_{std::move(serial)},
-      stats_{group, config.engines} {
+      stats_{group, config.engines},
+      smart_{config},
+      features_{config} {
   const auto timeout = static_cast<std::uint32_t>(
       ceil_div(static_cast<std::uint64_t>(config_.enable_time.count()), static_cast<std::uint64_t>(Duration{cap_to_unit}.count())));
   cap_ = Cap::make(config_.max_queue_entries - 1, std::max(timeout, 1U), log2_of(config_.doorbell_stride, 4_B),
@@ -132,7 +134,7 @@ void ControllerModel::enable(Time now) {
   agenda_.post<&ControllerModel::became_ready>(now + config_.enable_time, this, epoch_);
 }
 
-void ControllerModel::became_ready(Time, std::uint64_t epoch) {
+void ControllerModel::became_ready(Time now, std::uint64_t epoch) {
   if (epoch != epoch_) return;  // disabled meanwhile
   page_ = {std::uint64_t{4096} << cc_.mps()};
   SubmissionQueue& sq = sqs_[0];
@@ -146,14 +148,17 @@ void ControllerModel::became_ready(Time, std::uint64_t epoch) {
   cq.base = acq_;
   cq.size = (aqa_ >> 16U) + 1;
   cq.submission_queues = 1;
-  burst_ = config_.arbitration_burst;
-  features_ = {};
-  features_[static_cast<std::size_t>(Feature::arbitration)] = static_cast<std::uint32_t>(std::countr_zero(config_.arbitration_burst));
   queues_negotiable_ = true;
-  masked_events_ = 0;
-  pending_events_.clear();
+  events_.clear();
+  smart_.default_thresholds();
+  warned_ = 0;
+  features_.reset();
+  host_behavior_ = {};
+  coalescing_disabled_.assign(config_.max_queues + 1U, false);
+  for (const Feature f : {Feature::arbitration, Feature::async_event_configuration, Feature::keep_alive}) apply_feature(f, now);
   running_ = true;
   csts_ |= csts_rdy;
+  health_changed(now);
 }
 
 /// Every command inside ends without a completion; what only waits is let go at once.
@@ -275,49 +280,7 @@ void ControllerModel::doorbell(std::uint64_t offset, std::uint32_t value, Time n
 void ControllerModel::bad_doorbell(std::uint32_t qid, AsyncErrorInfo info, Time now) {
   ++stats_.bad_doorbells;
   log_error(nullptr, Status::success, static_cast<std::uint16_t>(qid));
-  raise_event(AsyncEventType::error_status, info, LogPage::error_information, now);
-}
-
-void ControllerModel::log_error(const Command* command, Status status, std::uint16_t sq) {
-  ErrorEntry& entry = errors_[error_count_ % error_log_entries];
-  entry = ErrorEntry{};
-  entry.error_count = ++error_count_;
-  entry.sqid = sq;
-  entry.cid = 0xffff;
-  entry.parameter_location = 0xffff;
-  entry.status = static_cast<std::uint16_t>(static_cast<std::uint32_t>(status) << 1U);
-  if (command != nullptr) {
-    entry.cid = command->sqe.cid;
-    entry.nsid = command->sqe.nsid;
-    entry.lba = command->sqe.slba();
-  }
-}
-
-// ---- asynchronous events, §5.2 ----
-
-void ControllerModel::raise_event(AsyncEventType type, AsyncErrorInfo info, LogPage page, Time now) {
-  const std::uint32_t event = async_event(type, info, page);
-  for (const std::uint32_t pending : pending_events_) {
-    if (pending == event) return;
-  }
-  pending_events_.push_back(event);
-  deliver_events(now);
-}
-
-/// One event of a type until its log page is read; so a host in trouble is not flooded.
-void ControllerModel::deliver_events(Time now) {
-  for (std::size_t i = 0; i < pending_events_.size() && !async_requests_.empty();) {
-    const std::uint32_t type = 1U << (pending_events_[i] & 7U);
-    if ((masked_events_ & type) != 0) {
-      ++i;
-      continue;
-    }
-    masked_events_ |= type;
-    Command& request = async_requests_.pop();
-    request.result = pending_events_[i];
-    pending_events_.erase(pending_events_.begin() + static_cast<std::ptrdiff_t>(i));
-    release(request, now);
-  }
+  raise_event(AsyncEventType::error_status, static_cast<std::uint8_t>(info), LogPage::error_information, now);
 }
 
 }  // namespace flashpath::nvme

@@ -32,9 +32,12 @@
 #include "base/delegate.h"
 #include "base/laws.h"
 #include "base/stats.h"
+#include "nvme/events.h"
+#include "nvme/features.h"
 #include "nvme/nvme_config.h"
 #include "nvme/nvme_state.h"
 #include "nvme/nvme_stats.h"
+#include "nvme/smart.h"
 #include "nvme/spec_log.h"
 
 namespace flashpath::nvme {
@@ -44,6 +47,8 @@ namespace flashpath::nvme {
 struct Outside {
   Delegate<void(DmaRequest&, Time)> dma;
   Delegate<void(ftl::Request&, Time)> ftl;
+  /// How the flash is doing; unset: well.
+  Delegate<ftl::Health()> health;
   /// MSI-X vector, after its CQE was written; unset: the host polls.
   Delegate<void(std::uint16_t, Time)> interrupt;
   /// (SQ id, CID, journey from doorbell to CQE sent), just before the CQE leaves.
@@ -76,6 +81,10 @@ class ControllerModel {
   std::uint64_t inside() const { return flow_.inside(); }
   /// The drive dies, for good.
   void fail(Time now);
+  /// The flash's health is another, or may be.
+  void health_changed(Time now);
+  void finish(Time now);
+  void set_temperature(std::uint32_t kelvin, Time now);
   bool idle() const;  ///< nothing inside and nothing borrowed
 
  private:
@@ -83,6 +92,8 @@ class ControllerModel {
   static constexpr std::uint32_t async_event_limit = 4;
   static constexpr std::size_t error_log_entries = 64;
   static constexpr std::uint32_t namespaces = 1;
+  static constexpr std::uint64_t keep_alive_unit_ms = 1000;
+  static constexpr Duration keep_alive_unit = 1s;
   static constexpr std::uint32_t csts_rdy = 1U;
   static constexpr std::uint32_t csts_cfs = 1U << 1U;
   static constexpr std::uint32_t csts_shst_occurring = 1U << 2U;
@@ -102,7 +113,7 @@ class ControllerModel {
   void fatal(Time now);
   void abandon_all(Time now);
   void log_error(const Command* command, Status status, std::uint16_t sq);
-  void raise_event(AsyncEventType type, AsyncErrorInfo info, LogPage page, Time now);
+  void raise_event(AsyncEventType type, std::uint8_t info, LogPage page, Time now);
   void deliver_events(Time now);
 
   // nvme_queues.cpp: arbitration, fetch, completion
@@ -169,16 +180,27 @@ class ControllerModel {
   void create_sq(Command& command);
   void delete_cq(Command& command);
   void delete_sq(Command& command, Time now);
-  void set_feature(Command& command);
-  void get_feature(Command& command);
-  bool feature_value(std::uint8_t id, std::uint32_t cdw11, std::uint32_t& value) const;
+  void take_from_host(Command& command, std::size_t size, Time now);
+  void control_arrived(Command& command, Time now);
   void async_event_request(Command& command, Time now);
+
+  // nvme_features.cpp
+  void set_feature(Command& command, Time now);
+  void get_feature(Command& command, Time now);
+  bool feature_scope(Command& command, const FeatureTraits& traits, bool setting);
+  void apply_feature(Feature feature, Time now);
+  void feature_data(Command& command, Time now);
+  void keep_alive(Time now);
+  void keep_alive_over(Time now, std::uint64_t serial);
+
+  // nvme_format.cpp
   void format_nvm(Command& command, Time now);
   void send_format(Time now);
   void answer_with(Command& command, std::size_t size, Time now);
   IdentifyController identify_controller() const;
   IdentifyNamespace identify_namespace() const;
-  SmartLog smart_log() const;
+  ftl::Health health() const { return outside.health ? outside.health() : ftl::Health{}; }
+  HostCounts host_counts(Time now) const;
 
   Agenda& agenda_;
   const Config config_;
@@ -242,11 +264,19 @@ class ControllerModel {
   Command* format_ = nullptr;       // under way, or waiting for I/O commands that came before it
   std::uint32_t format_waits_ = 0;  // how many of those; 0: the FTL is at it
   Fifo<Command> async_requests_;
-  std::uint32_t masked_events_ = 0;  // by AsyncEventType
-  std::vector<std::uint32_t> pending_events_;
+  Events events_;
+  Smart smart_;
+  std::uint8_t warned_ = 0;  // warnings the host has been told of, or will be
+  std::uint64_t io_inside_ = 0;
+  Time io_since_{};
+  Duration io_busy_{};
   std::vector<ErrorEntry> errors_;  // ring, newest at error_count_ - 1
   std::uint64_t error_count_ = 0;
-  std::array<std::uint32_t, 16> features_{};
+  Features features_;
+  Timestamp timestamp_;
+  std::array<std::uint8_t, 3> host_behavior_{};  // ACRE, ETDAS, LBAFEE
+  std::vector<bool> coalescing_disabled_;        // by vector
+  std::uint64_t keep_alive_serial_ = 0;          // an older timer is not heard
   bool queues_negotiable_ = true;
 };
 

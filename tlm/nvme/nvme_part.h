@@ -26,6 +26,9 @@ class Controller : public Part {
   virtual tlm::tlm_initiator_socket<>& ftl_write() = 0;
   /// MSI-X messages; unset: the host polls.
   virtual void on_interrupt(Delegate<void(std::uint16_t, Time)> interrupt) = 0;
+  /// Whom to ask about the flash's health, for the SMART log; and: it may be another now.
+  virtual void on_health(Delegate<ftl::Health()> health) = 0;
+  virtual void health_changed(Time now) = 0;
   /// The drive dies: nothing is answered any more, its registers read as all ones.
   virtual void fail(Time now) = 0;
   /// Who wants the journeys of I/O commands (SQ id, CID, doorbell to CQE sent), called before the CQE can be seen.
@@ -45,7 +48,10 @@ class ModelController final : public Controller {
   void on_interrupt(Delegate<void(std::uint16_t, Time)> interrupt) override { model_.outside.interrupt = interrupt; }
   void on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)> done) override { model_.outside.command_done = done; }
 
+  void on_health(Delegate<ftl::Health()> health) override { model_.outside.health = health; }
+  void health_changed(Time now) override { model_.health_changed(now); }
   void fail(Time now) override { model_.fail(now); }
+  void finish(Time now) override { model_.finish(now); }
   void check(Laws& laws, Time now) const override;
   void explain(Stall& stall) const override { model_.explain(stall); }
 

@@ -160,6 +160,7 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   if (newest_ != nullptr) newest_->newer = &c;
   newest_ = &c;
   --free_contexts_[c.admin ? 1 : 0];
+  if (!c.admin && io_inside_++ == 0) io_since_ = std::max(now, io_since_);
   flow_.enter(now);
   return c;
 }
@@ -169,6 +170,10 @@ void ControllerModel::leave(Command& c, Time now) {
   (c.newer != nullptr ? c.newer->older : newest_) = c.older;
   if (c.older != nullptr) c.older->newer = c.newer;
   ++free_contexts_[c.admin ? 1 : 0];
+  if (!c.admin && --io_inside_ == 0) {
+    io_busy_ += std::max(now - io_since_, Duration{});
+    io_since_ = std::max(now, io_since_);
+  }
   flow_.leave(now, c.entered);
   commands_.give(c);
   if (running_) wake_arbiter(now);

@@ -44,6 +44,10 @@ class Statistics {
   stats::Counter handed_on{group_, "handed_on", U::byte, "write data given to the FTL"};
   stats::Counter write_dropped{group_, "write_dropped", U::byte, "write data of failed or abandoned commands"};
   stats::Counter media_errors{group_, "media_errors", U::count, "uncorrectable reads and failed writes"};
+  stats::Counter events{group_, "events", U::count, "asynchronous events reported"};
+  stats::Counter critical_warning{group_, "critical_warning", U::count, "SMART critical warning bits at the end"};
+  stats::Counter available_spare{group_, "available_spare", U::count, "percent at the end, SMART"};
+  stats::Counter percentage_used{group_, "percentage_used", U::count, "percent of the rated wear at the end, SMART"};
   stats::Histogram read_latency{group_, "read_latency", "reads: doorbell to CQE sent"};
   stats::Histogram write_latency{group_, "write_latency", "writes: doorbell to CQE sent"};
   stats::Histogram other_latency{group_, "other_latency", "other I/O commands: doorbell to CQE sent"};

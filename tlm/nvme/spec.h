@@ -140,6 +140,7 @@ enum class Status : std::uint16_t {
   invalid_queue_deletion = 0x10c,
   feature_not_saveable = 0x10d,
   feature_not_changeable = 0x10e,
+  feature_not_per_namespace = 0x10f,
   write_fault = 0x280,
   unrecovered_read_error = 0x281,
   aborted_by_host = 0x371,
@@ -179,6 +180,7 @@ enum class AdminOpcode : std::uint8_t {
   set_features = 0x09,
   get_features = 0x0a,
   async_event_request = 0x0c,
+  keep_alive = 0x18,
   format_nvm = 0x80,
 };
 
@@ -210,6 +212,9 @@ enum class Feature : std::uint8_t {  ///< §5.27.1
   write_atomicity = 0x0a,
   async_event_configuration = 0x0b,
   timestamp = 0x0e,
+  keep_alive = 0x0f,
+  host_behavior = 0x16,
+  software_progress = 0x80,
 };
 
 enum class LogPage : std::uint8_t {  ///< §5.16.1
@@ -219,13 +224,21 @@ enum class LogPage : std::uint8_t {  ///< §5.16.1
   firmware_slot = 0x03,
   changed_ns_list = 0x04,
   commands_supported = 0x05,
+  endurance_group = 0x09,
 };
 
 /// Asynchronous events, §5.2.1: completion dword 0 = type | info << 8 | log page << 16.
 enum class AsyncEventType : std::uint8_t { error_status = 0, smart_health = 1, notice = 2 };
 enum class AsyncErrorInfo : std::uint8_t { invalid_doorbell_register = 0, invalid_doorbell_value = 1, persistent_internal_error = 3 };
+enum class AsyncSmartInfo : std::uint8_t { reliability = 0, temperature_threshold = 1, spare_below_threshold = 2 };
+constexpr std::uint32_t async_event(AsyncEventType type, std::uint8_t info, LogPage page) {
+  return static_cast<std::uint32_t>(type) | (std::uint32_t{info} << 8U) | (static_cast<std::uint32_t>(page) << 16U);
+}
 constexpr std::uint32_t async_event(AsyncEventType type, AsyncErrorInfo info, LogPage page) {
-  return static_cast<std::uint32_t>(type) | (static_cast<std::uint32_t>(info) << 8U) | (static_cast<std::uint32_t>(page) << 16U);
+  return async_event(type, static_cast<std::uint8_t>(info), page);
+}
+constexpr std::uint32_t async_event(AsyncEventType type, AsyncSmartInfo info, LogPage page) {
+  return async_event(type, static_cast<std::uint8_t>(info), page);
 }
 
 /// Dataset Management range, NVM Command Set Specification §3.2.3; up to 256 of them.

@@ -61,6 +61,33 @@ static_assert(offsetof(SmartLog, media_errors) == 160);
 static_assert(offsetof(SmartLog, error_log_entries) == 176);
 static_assert(offsetof(SmartLog, temperature_sensors) == 200 && offsetof(SmartLog, rsvd232) == 232);
 
+/// Endurance group information, log page 09h.
+struct EnduranceGroupLog {
+  std::uint8_t critical_warning;  ///< bits 0, 2, 3 as in the SMART log
+  std::uint8_t features;          ///< bit 0: media units written are of the group
+  std::uint8_t rsvd2;
+  std::uint8_t available_spare;
+  std::uint8_t available_spare_threshold;
+  std::uint8_t percentage_used;
+  std::uint16_t domain;
+  std::array<std::uint8_t, 24> rsvd8;
+  U128 endurance_estimate;  ///< billions of bytes, like the three below; 0: not reported
+  U128 data_units_read;
+  U128 data_units_written;
+  U128 media_units_written;
+  U128 host_read_commands;
+  U128 host_write_commands;
+  U128 media_errors;
+  U128 error_log_entries;
+  U128 total_capacity;
+  U128 unallocated_capacity;
+  std::array<std::uint8_t, 320> rsvd192;
+};
+static_assert(sizeof(EnduranceGroupLog) == 512);
+static_assert(offsetof(EnduranceGroupLog, endurance_estimate) == 32);
+static_assert(offsetof(EnduranceGroupLog, media_units_written) == 80);
+static_assert(offsetof(EnduranceGroupLog, total_capacity) == 160);
+
 /// Firmware slot information, log page 03h.
 struct FirmwareSlotLog {
   std::uint8_t afi;

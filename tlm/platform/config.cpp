@@ -112,7 +112,9 @@ ftl::Geometry geometry_of(const nand::Config& c) {
           .blocks_per_plane = c.blocks_per_plane,
           .wordlines_per_block = c.wordlines_per_block,
           .bits_per_cell = c.bits_per_cell,
-          .page = c.page};
+          .page = c.page,
+          .endurance = c.reliability.endurance,
+          .initial_pe = c.reliability.initial_pe};
 }
 
 std::vector<std::string> presets() {

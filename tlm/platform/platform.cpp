@@ -35,6 +35,8 @@ void Drive::connect(const Config& config, const Wire& wire) {
         nand->precondition(nand::DieId{d}, nand::BlockId{ftl->block(d, b)}, n);
     }
   }
+  nvme->on_health(Delegate<ftl::Health()>::to<&ftl::Ftl::health>(ftl.get()));
+  ftl->on_health(Delegate<void(Time)>::to<&nvme::Controller::health_changed>(nvme.get()));
   nvme->on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)>::to<&Drive::command_done>(this));
 }
 

@@ -314,35 +314,6 @@ TEST(NvmeAdmin, ADeletedQueueEndsWhatItHadStarted) {
   EXPECT_EQ(host.controller.inside(), 0U);
 }
 
-TEST(NvmeAdmin, FeaturesAnswerAsTheStandardSays) {
-  Host host;
-  host.enable();
-  const auto get = [&](std::uint32_t dw10, std::uint32_t dw11 = 0) {
-    return host.admin_command({.opcode = 0x0a, .cdw10 = dw10, .cdw11 = dw11});
-  };
-  const auto set = [&](std::uint32_t dw10, std::uint32_t dw11) {
-    return host.admin_command({.opcode = 0x09, .cdw10 = dw10, .cdw11 = dw11});
-  };
-  EXPECT_EQ(get(0x01).dw0, 4U);  // bursts of 16
-  EXPECT_EQ(set(0x01, 2).code(), Status::success);
-  EXPECT_EQ(get(0x01).dw0, 2U);
-  EXPECT_EQ(get(0x101).dw0, 4U);
-  EXPECT_EQ(get(0x301).dw0, 4U);
-  EXPECT_EQ(get(0x401).code(), Status::invalid_field);
-  EXPECT_EQ(set(0x8000'0001, 2).code(), Status::feature_not_saveable);
-  EXPECT_EQ(set(0x0b, 0x1f).code(), Status::success);
-  EXPECT_EQ(get(0x0b).dw0, 0x1fU);
-  EXPECT_EQ(set(0x04, 0x150).code(), Status::success);
-  EXPECT_EQ(set(0x02, 1).code(), Status::invalid_field);
-  EXPECT_EQ(get(0x06).code(), Status::invalid_field);  // no volatile write cache
-  EXPECT_EQ(get(0x7d).code(), Status::invalid_field);
-  EXPECT_EQ(get(0x09, 3).dw0, 3U);
-  EXPECT_EQ(set(0x07, 0x0001'ffff).code(), Status::invalid_field);
-  EXPECT_EQ(set(0x07, 0x0003'0003).dw0, 0x007f'007fU);
-  host.create(1, 16, 16);
-  EXPECT_EQ(set(0x07, 0x0003'0003).code(), Status::command_sequence_error);
-}
-
 TEST(NvmeAdmin, LogsCountWhatHappened) {
   Host host;
   host.bring_up();

@@ -64,6 +64,19 @@ TEST(PlatformFaults, ReadsOfWhatIsDeadAreMediaErrors) {
   EXPECT_LT(late, die);
 }
 
+TEST(PlatformFaults, ADeadDieIsACriticalWarning) {
+  const auto warnings = [](const char* faults) {
+    return in_child([&] {
+      Rig rig{"single-drive", small(faults)};
+      rig.job(job(Rw::randread, 2'000));
+      rig.expect_sound({"client", "fabric_mem", "bus_crypto", "drive0_write"});
+      return rig.count(".nvme", "critical_warning");
+    });
+  };
+  EXPECT_EQ(warnings(""), 0U);
+  EXPECT_EQ(warnings("die:0.5@0s"), std::uint64_t{nvme::warning::degraded});
+}
+
 TEST(PlatformFaults, WritesGoOnWithoutADie) {
   Rig rig{"single-drive",
           {"nand.channels=4", "nand.dies_per_channel=2", "nand.blocks_per_plane=64", "ftl.capacity=32GiB", "ftl.write_buffer=8MiB",

@@ -134,6 +134,7 @@ TEST(PlatformReliability, BadBlocksAreReplacedAndNoByteIsLost) {
   EXPECT_GT(rig.count(".ftl", "copied"), 0U);
   EXPECT_EQ(rig.count(".ftl", "lost_units"), 0U);
   EXPECT_LT(rig.count(".ftl", "spares"), 20U);
+  EXPECT_EQ(rig.count(".nvme", "available_spare"), rig.count(".ftl", "spares") * 100 / 20);
 }
 
 TEST(PlatformReliability, WithoutSparesWritesFailReadsGoOnAndNothingHangs) {
@@ -144,6 +145,7 @@ TEST(PlatformReliability, WithoutSparesWritesFailReadsGoOnAndNothingHangs) {
   EXPECT_EQ(r.verify_errors, 0U);
   EXPECT_EQ(rig.count(".nvme", "failed"), r.errors);
   EXPECT_EQ(rig.count(".ftl", "spares"), 0U);
+  EXPECT_EQ(rig.count(".nvme", "critical_warning"), unsigned{nvme::warning::spare} | nvme::warning::read_only);
   EXPECT_GT(rig.count(".ftl", "copied"), 0U);
   EXPECT_EQ(rig.count(".ftl", "lost_units"), 0U);
 }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Get Log Page, NVMe 2.0 §5.16.
+#include <algorithm>
+#include <cstring>
+
+#include "nvme/fill.h"
+#include "nvme/nvme_model.h"
+
+namespace flashpath::nvme {
+namespace {
+constexpr std::uint32_t supported = 1;
+constexpr std::uint32_t changes_content = 1U << 1U;
+constexpr std::uint32_t no_other_command = 1U << 16U;  // to the same namespace at the same time: CSE 001b
+}  // namespace
+
+void ControllerModel::log_page(Command& c, Time now) {
+  const auto page = static_cast<LogPage>(c.sqe.cdw10 & 0xffU);
+  const bool retain = (c.sqe.cdw10 & (1U << 15U)) != 0;
+  const std::uint64_t dwords = ((c.sqe.cdw10 >> 16U) | (static_cast<std::uint64_t>(c.sqe.cdw11 & 0xffffU) << 16U)) + 1;
+  const std::uint64_t offset = c.sqe.cdw12 | (static_cast<std::uint64_t>(c.sqe.cdw13) << 32U);
+  std::vector<unsigned char>& data = c.data;
+  switch (page) {
+    case LogPage::supported_pages:
+      data.assign(1024, 0);
+      for (const unsigned id : {0U, 1U, 2U, 3U, 5U, 9U}) put(data, supported, id * 4U);
+      break;
+    case LogPage::error_information:
+      data.assign(error_log_entries * sizeof(ErrorEntry), 0);
+      for (std::size_t i = 0; i < std::min<std::uint64_t>(error_count_, error_log_entries); ++i) {
+        put(data, errors_[(error_count_ - 1 - i) % error_log_entries], i * sizeof(ErrorEntry));
+      }
+      break;
+    case LogPage::smart_health:
+      if (c.sqe.nsid != 0 && c.sqe.nsid != 0xffff'ffffU) return fail(c, Status::invalid_field);  // LPA bit 0: no log per namespace
+      data.assign(sizeof(SmartLog), 0);
+      put(data, smart_.log(health(), host_counts(now), now));
+      break;
+    case LogPage::endurance_group: {
+      if ((c.sqe.cdw11 >> 16U) != 1) return fail(c, Status::invalid_field);  // log specific identifier: the group
+      data.assign(sizeof(EnduranceGroupLog), 0);
+      put(data, smart_.endurance_group(health(), host_counts(now), capacity_, {}));
+      break;
+    }
+    case LogPage::firmware_slot: {
+      FirmwareSlotLog log{};
+      log.afi = 1;
+      text(log.frs[0], firmware_revision);
+      data.assign(sizeof log, 0);
+      put(data, log);
+      break;
+    }
+    case LogPage::commands_supported: {
+      CommandEffectsLog log{};
+      for (const unsigned opcode : {0x00U, 0x01U, 0x02U, 0x04U, 0x05U, 0x06U, 0x08U, 0x09U, 0x0aU, 0x0cU, 0x18U})
+        log.admin[opcode] = supported;
+      log.admin[0x80] = supported | changes_content | no_other_command;
+      for (const unsigned opcode : {0x00U, 0x02U}) log.io[opcode] = supported;
+      for (const unsigned opcode : {0x01U, 0x08U, 0x09U}) log.io[opcode] = supported | changes_content;
+      data.assign(sizeof log, 0);
+      put(data, log);
+      break;
+    }
+    default: fail(c, Status::invalid_log_page); return;
+  }
+  if (offset % 4 != 0 || offset > data.size() || dwords * 4 > config_.mdts.count) return fail(c, Status::invalid_field);
+  data.erase(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(offset));
+  data.resize(dwords * 4, 0);
+  if (!retain) {
+    events_.seen(page);
+    deliver_events(now);
+  }
+  answer_with(c, data.size(), now);
+}
+
+}  // namespace flashpath::nvme

@@ -9,7 +9,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache lld pkg-config libsystemc-dev libgtest-dev libssl-dev libtomlplusplus-dev
   nlohmann-json3-dev libsimdjson-dev libzstd-dev zlib1g-dev libcli11-dev libfmt-dev zstd gzip python3)
-ci_packages=(clang clang-format clang-tidy shellcheck git)
+ci_packages=(nvme-cli libnvme-dev clang clang-format clang-tidy shellcheck git)
 
 fail() { echo "setup: $*" >&2; exit 1; }
 

@@ -57,5 +57,6 @@ Command add_hits(CLI::App& app);
 Command add_io(CLI::App& app);
 Command add_replay(CLI::App& app);
 Command add_age(CLI::App& app);
+Command add_shell(CLI::App& app);
 
 }  // namespace flashpath::sim

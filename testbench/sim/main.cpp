@@ -73,6 +73,7 @@ int run(int argc, char** argv) {
   add("hits", "hit ratios of one shared cache on a log, without any time", add_hits);
   add("waf", "write amplification of garbage collection alone, for comparison with closed forms", add_waf);
   add("bench", "what the simulator itself costs: requests and flash pages per CPU second, memory, start-up", add_bench);
+  add("shell", "run a program, such as nvme-cli, with the modelled drive behind /dev/nvme0", add_shell);
   add("describe", "print the resolved platform: every parameter, with its source", add_describe);
   add("parameters", "print docs/parameters.md", add_parameters);
   try {

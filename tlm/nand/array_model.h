@@ -81,6 +81,10 @@ class ArrayModel {
 
   const Geometry& geometry() const { return geometry_; }
   Cells& cells() { return cells_; }
+  /// Bad in any plane: from the factory, or worn out.
+  bool bad(DieId die, BlockId block) const { return reliability_ != nullptr && reliability_->bad(die, block); }
+  /// Before anything is submitted: the block holds this many written wordlines.
+  void precondition(DieId die, BlockId block, std::uint32_t wordlines) { cells_.precondition(die, block, wordlines); }
   const Statistics& statistics() const { return stats_; }
   /// What wears out; nullptr unless the configuration enables it.
   const Reliability* reliability() const { return reliability_.get(); }

@@ -34,8 +34,8 @@ class ModelArray final : public Array {
 
   tlm_utils::simple_target_socket<SplitPort>& in() override { return port_.socket; }
   const Geometry& geometry() const override { return model_.geometry(); }
-  void precondition(DieId die, BlockId block, std::uint32_t wordlines) override { model_.cells().precondition(die, block, wordlines); }
-  bool bad(DieId die, BlockId block) const override { return model_.reliability() != nullptr && model_.reliability()->bad(die, block); }
+  void precondition(DieId die, BlockId block, std::uint32_t wordlines) override { model_.precondition(die, block, wordlines); }
+  bool bad(DieId die, BlockId block) const override { return model_.bad(die, block); }
   void fail(DieId die, std::uint32_t planes) override { model_.fail(die, planes); }
   const ArrayModel& model() const { return model_; }
 

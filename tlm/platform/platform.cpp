@@ -2,6 +2,7 @@
 #include "platform/platform.h"
 
 #include "bus/address_map.h"
+#include "ftl/prepare_flash.h"
 
 namespace flashpath::platform {
 
@@ -22,19 +23,7 @@ void Drive::connect(const Config& config, const Wire& wire) {
   wire(nvme->ftl_read(), ftl->in_read(), own + "_read");
   wire(nvme->ftl_write(), ftl->in_write(), own + "_write");
   wire(ftl->flash(), nand->in(), own + "_flash");
-  // A drive that starts written: the flash must know which blocks hold data.
-  const ftl::Geometry g = geometry_of(config.nand);
-  for (std::uint32_t b = 0; config.ftl.spare_blocks != 0 && b < g.blocks_per_plane; ++b) {
-    for (std::uint16_t d = 0; d < g.dies; ++d) {
-      if (nand->bad(nand::DieId{d}, nand::BlockId{b})) ftl->factory_bad(d, b);
-    }
-  }
-  for (std::uint32_t b = 0; b + config.ftl.spare_blocks < g.blocks_per_plane; ++b) {
-    for (std::uint16_t d = 0; d < g.dies; ++d) {
-      if (const std::uint32_t n = ftl->written_wordlines(b, d); n != 0)
-        nand->precondition(nand::DieId{d}, nand::BlockId{ftl->block(d, b)}, n);
-    }
-  }
+  ftl::prepare_flash(*ftl, *nand, geometry_of(config.nand), config.ftl.spare_blocks);
   nvme->on_health(Delegate<ftl::Health()>::to<&ftl::Ftl::health>(ftl.get()));
   ftl->on_health(Delegate<void(Time)>::to<&nvme::Controller::health_changed>(nvme.get()));
   nvme->on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)>::to<&Drive::command_done>(this));

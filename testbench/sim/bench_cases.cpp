@@ -65,7 +65,7 @@ Cost work(const BenchCase& c, std::uint64_t scale) {
   const Flash flash = flash_totals(machine);
   cost.requests = spec.number_ios;
   cost.pages = (flash.read + flash.programmed) / resolved.config.nand.page.count;
-  cost.waf = flash.waf();
+  cost.waf = flash.waf().value_or(0);
   if (const auto* ftl = dynamic_cast<const ftl::ModelFtl*>(machine.platform.drive(0).ftl.get())) {
     cost.map_bytes = ftl->model().memory().count;
     cost.units = ftl->model().mapping().mapped();

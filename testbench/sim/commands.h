@@ -18,7 +18,16 @@ struct PlatformOptions {
   std::string platform;
   std::vector<std::string> files;
   std::vector<std::string> assignments;
-  platform::Resolved load() const { return platform::load(platform, files, assignments); }
+  std::vector<std::string> faults;  ///< WHAT@TIME each; added to those of the assignments
+  platform::Resolved load() const {
+    std::vector<std::string> all = assignments;
+    std::string list;
+    for (const auto& a : assignments)
+      if (a.starts_with("faults=")) list = a.substr(7);
+    for (const auto& f : faults) list += (list.empty() ? "" : ",") + f;
+    if (!faults.empty()) all.push_back("faults=" + list);
+    return platform::load(platform, files, all);
+  }
   /// The same; throws also if there were mistakes before, all of them together.
   platform::Resolved load(UserErrors& mistakes) const {
     platform::Resolved resolved;
@@ -42,6 +51,7 @@ struct RunOptions {
 };
 
 void add_platform_options(CLI::App& app, PlatformOptions& options, const std::string& preset);
+void add_fault_option(CLI::App& app, PlatformOptions& options);
 void add_run_options(CLI::App& app, RunOptions& options);
 
 /// fio's sizes: 4k is 4 KiB there and here; our own units work too.

@@ -22,8 +22,6 @@ std::uint64_t total(const Machine& machine, std::string_view part, std::string_v
   return sum;
 }
 
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
 std::string joules(const std::optional<double>& value) {
   if (!value) return "n/a";
   const std::pair<double, const char*> units[] = {{1, "J"}, {1e-3, "mJ"}, {1e-6, "uJ"}, {1e-9, "nJ"}};

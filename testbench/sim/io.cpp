@@ -7,6 +7,7 @@
 
 #include "replay/request_list.h"
 #include "sim/energy_report.h"
+#include "sim/fault_report.h"
 #include "sim/run.h"
 
 namespace flashpath::sim {
@@ -220,6 +221,7 @@ int run_io(const IoOptions& o, const std::string& requests) {
         "starts with a written drive.\n",
         100 * static_cast<double>(f.unmapped_read) / static_cast<double>(f.host_read));
   }
+  report_faults(machine, result);
   const std::uint64_t pages = (f.read + f.programmed) / resolved.config.nand.page.count;
   result["complete"] = ending == Ending::finished;
   result["ending"] = name_of(ending);
@@ -232,8 +234,10 @@ int run_io(const IoOptions& o, const std::string& requests) {
   Json& use = result["utilisation"] = Json::object();
   for (const auto& u : uses) use[u.resource] = u.utilisation;
   if (!uses.empty()) result["bottleneck"] = {{"resource", uses.front().resource}, {"utilisation", uses.front().utilisation}};
-  result["flash"] = {
-      {"host_read_bytes", f.host_read}, {"host_written_bytes", f.host_written}, {"flash_programmed_bytes", f.programmed}, {"waf", f.waf()}};
+  result["flash"] = {{"host_read_bytes", f.host_read},
+                     {"host_written_bytes", f.host_written},
+                     {"flash_programmed_bytes", f.programmed},
+                     {"waf", number(f.waf())}};
   if (coefficients) result["energy"] = energy_report(*coefficients, energy_counts(machine, span));
   result["statistics"] = platform_statistics(machine, machine.platform.now() - Time{});
   result["host"] = host_cost(machine, cpu, pages);
@@ -253,6 +257,7 @@ int run_io(const IoOptions& o, const std::string& requests) {
 Command add_io(CLI::App& app) {
   auto o = std::make_shared<IoOptions>();
   add_platform_options(app, o->platform, "single-drive");
+  add_fault_option(app, o->platform);
   app.add_option("--rw", o->rw, "read, write, rw, randread, randwrite or randrw")->capture_default_str();
   app.add_option("--bs", o->bs, "block size, e.g. 4k, 128k, 1MiB")->capture_default_str();
   app.add_option("--iodepth", o->iodepth, "commands a job keeps in flight")->capture_default_str();

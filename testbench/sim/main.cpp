@@ -26,6 +26,13 @@ void add_platform_options(CLI::App& app, PlatformOptions& options, const std::st
       ->type_name("KEY=VALUE");
 }
 
+void add_fault_option(CLI::App& app, PlatformOptions& options) {
+  app.add_option("--fault", options.faults,
+                 "what dies, and when after the start: drive:D@TIME, channel:D.C@TIME, die:D.N@TIME or plane:D.N.P@TIME, e.g. "
+                 "drive:1@30s; repeatable, added to --set faults=…")
+      ->type_name("WHAT@TIME");
+}
+
 void add_run_options(CLI::App& app, RunOptions& options) {
   app.add_option("-o,--out", options.out, "directory for result.json and requests.csv")->type_name("DIR");
   app.add_flag("--force", options.force, "replace a result that is already there");

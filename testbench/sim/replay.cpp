@@ -9,6 +9,7 @@
 #include "serving/cluster.h"
 #include "serving/models.h"
 #include "sim/energy_report.h"
+#include "sim/fault_report.h"
 #include "sim/run.h"
 
 namespace flashpath::sim {
@@ -136,6 +137,7 @@ int Replay::operator()() {
   result["ending"] = name_of(ending);
   result["simulated_s"] = to_seconds(span);
   summary(machine, cluster, log, result, span);
+  report_faults(machine, result);
   result["statistics"] = platform_statistics(machine, machine.platform.now() - Time{});
   result["statistics"]["serving"] = statistics(const_cast<serving::Cluster&>(cluster).group(), span);
   const Flash flash = flash_totals(machine);
@@ -199,7 +201,7 @@ void Replay::summary(const Machine& m, const serving::Cluster& cluster, const re
     if (part >= 0.005) fmt::print("  {:<28} {:6.2f} %\n", flashpath::name_of(static_cast<Stage>(i)), part * 100);
   }
 
-  const auto uses = utilisations(m, m.platform.now() - Time{});
+  const auto uses = utilisations(m, span);
   fmt::print("\n  Use of each resource over the whole run\n{}", percent_table(uses));
   Json& use = result["utilisation"] = Json::object();
   for (const auto& u : uses) use[u.resource] = u.utilisation;
@@ -227,12 +229,12 @@ void Replay::summary(const Machine& m, const serving::Cluster& cluster, const re
                      {"reads", f.reads},
                      {"programs", f.programs},
                      {"erases", f.erases},
-                     {"waf", f.waf()},
+                     {"waf", number(f.waf())},
                      {"drive_writes_per_day", dwpd},
                      {"energy_j", nullptr}};
-  fmt::print("  Flash: {} read, {} written by the host; {} read and {} program operations; WAF {:.3f}; {:.2f} drive writes per day{}\n",
-             human_bytes(static_cast<double>(f.host_read)), human_bytes(static_cast<double>(f.host_written)), f.reads, f.programs, f.waf(),
-             dwpd, coefficients_ ? "" : "; energy n/a (no coefficients)");
+  fmt::print("  Flash: {} read, {} written by the host; {} read and {} program operations; WAF {}; {:.2f} drive writes per day{}\n",
+             human_bytes(static_cast<double>(f.host_read)), human_bytes(static_cast<double>(f.host_written)), f.reads, f.programs,
+             human_number(f.waf()), dwpd, coefficients_ ? "" : "; energy n/a (no coefficients)");
   if (!coefficients_) return;
   result["energy"] = energy_report(*coefficients_, energy_counts(m, span));
   result["flash"]["energy_j"] = result["energy"]["drives_j"];
@@ -244,6 +246,7 @@ Command add_replay(CLI::App& app) {
   auto o = std::make_shared<ReplayOptions>();
   app.add_option("log", o->log, "a Mooncake JSONL log: plain, .gz or .zst")->required()->type_name("FILE");
   add_platform_options(app, o->platform, "bf4-icms");
+  add_fault_option(app, o->platform);
   std::string models;
   app.add_option("--model", o->model, "language model, e.g. llama-3.1-8b, llama-3.1-70b, llama-3.1-405b, deepseek-v3")->type_name("NAME");
   app.add_option("--dtype", o->dtype, "weights and arithmetic: bf16 or fp8");

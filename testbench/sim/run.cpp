@@ -8,6 +8,13 @@
 
 namespace flashpath::sim {
 
+namespace {
+void each_busy(const stats::Group& group, const std::string& path, const std::function<void(const stats::Busy&, const std::string&)>& see) {
+  for (const stats::Busy* busy : group.busy()) see(*busy, path + "." + std::string(busy->name));
+  for (const stats::Group* child : group.children()) each_busy(*child, path + "." + child->name(), see);
+}
+}  // namespace
+
 Machine::Machine(const platform::Resolved& resolved)
     : platform{resolved.config,
                [] {
@@ -20,6 +27,9 @@ Machine::Machine(const platform::Resolved& resolved)
   platform.fabric().client_out().bind(client.in());
   ready = platform.boot();
   actions_at_ready = platform.agenda().executed();
+  platform.finish(ready);
+  for (const Part* part : platform.parts())
+    each_busy(part->stats, part->name(), [&](const stats::Busy& busy, const std::string&) { busy_at_ready[&busy] = busy.value; });
 }
 
 std::string_view name_of(Ending ending) {
@@ -96,16 +106,13 @@ Ending run(Machine& machine, const Watch& watch, Progress::Style style) {
   return Ending::finished;
 }
 
-namespace {
-void collect_uses(const stats::Group& group, const std::string& path, Duration span, std::vector<Use>& uses) {
-  for (const stats::Busy* busy : group.busy()) uses.push_back({path + "." + std::string(busy->name), busy->utilisation(span)});
-  for (const stats::Group* child : group.children()) collect_uses(*child, path + "." + child->name(), span, uses);
-}
-}  // namespace
-
 std::vector<Use> utilisations(const Machine& machine, Duration span) {
   std::vector<Use> uses;
-  for (const Part* part : machine.platform.parts()) collect_uses(part->stats, part->name(), span, uses);
+  for (const Part* part : machine.platform.parts()) {
+    each_busy(part->stats, part->name(), [&](const stats::Busy& busy, const std::string& path) {
+      uses.push_back({path, busy.utilisation(busy.value - machine.busy_at_ready.at(&busy), span)});
+    });
+  }
   std::stable_sort(uses.begin(), uses.end(), [](const Use& a, const Use& b) { return a.utilisation > b.utilisation; });
   return uses;
 }
@@ -156,19 +163,26 @@ Flash flash_totals(const Machine& machine) {
   Flash f;
   for (const Part* part : machine.platform.parts()) {
     if (!std::string_view{part->name()}.ends_with(".ftl")) continue;
+    std::optional<std::uint64_t> due;
+    const std::uint64_t before = f.programmed;
     for (const stats::Counter* c : part->stats.counters()) {
       if (c->name == "host_read") f.host_read += c->value;
       else if (c->name == "unmapped_read") f.unmapped_read += c->value;
       else if (c->name == "host_written") f.host_written += c->value;
       else if (c->name == "flash_read") f.read += c->value;
       else if (c->name == "flash_programmed") f.programmed += c->value;
+      else if (c->name == "due") due = c->value;
       else if (c->name == "flash_reads") f.reads += c->value;
       else if (c->name == "flash_programs") f.programs += c->value;
       else if (c->name == "flash_erases") f.erases += c->value;
     }
+    f.due += due.value_or(f.programmed - before);  // without a buffer nothing is due
   }
   return f;
 }
+
+Json number(std::optional<double> value) { return value ? Json(*value) : Json(nullptr); }
+std::string human_number(std::optional<double> value) { return value ? fmt::format("{:.3f}", *value) : "n/a"; }
 
 std::string human_bytes(double b) {
   const char* units[] = {"B", "kB", "MB", "GB", "TB", "PB"};

@@ -2,7 +2,9 @@
 // What io and replay share: a platform with its client, run to the end under watch, and the report of what happened.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "host/fabric_client_part.h"
@@ -19,6 +21,7 @@ struct Machine {
   host::FabricClient client;
   Time ready{};  ///< when it had booted: the run's time zero
   std::uint64_t actions_at_ready = 0;
+  std::map<const stats::Busy*, Duration> busy_at_ready;  ///< what bring-up took
 };
 
 enum class Ending { finished, interrupted, stalled, broken, unwritable };
@@ -36,7 +39,7 @@ struct Watch {
 /// Runs until done, interrupted or stalled. What a stall waits for goes to stderr.
 Ending run(Machine& machine, const Watch& watch, Progress::Style style);
 
-/// The resources of a platform by use, the narrowest first.
+/// The resources of a platform by use since it was ready, `span` ago; the narrowest first.
 struct Use {
   std::string resource;
   double utilisation;
@@ -58,10 +61,18 @@ double cpu_seconds();
 /// Bytes and operations of all drives together.
 struct Flash {
   std::uint64_t host_read = 0, unmapped_read = 0, host_written = 0, read = 0, programmed = 0, reads = 0, programs = 0, erases = 0;
-  double waf() const { return host_written == 0 ? 0 : static_cast<double>(programmed) / static_cast<double>(host_written); }
+  std::uint64_t due = 0;  ///< programmed, or still in a write buffer
+  /// What is in a buffer counts as written and as programmed. Nothing if the host wrote nothing.
+  std::optional<double> waf() const {
+    if (host_written == 0) return std::nullopt;
+    return static_cast<double>(due) / static_cast<double>(host_written);
+  }
 };
 Flash flash_totals(const Machine& machine);
 
+/// null, or "n/a", where there is no number.
+Json number(std::optional<double> value);
+std::string human_number(std::optional<double> value);
 /// "12.3 GB/s", "4.56 TB", "78.9 us": for people.
 std::string human_bytes(double bytes);
 std::string human_time(Duration d);

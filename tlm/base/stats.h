@@ -74,9 +74,10 @@ class Busy {
   Busy(const Busy&) = delete;
   Busy& operator=(const Busy&) = delete;
   void operator+=(Duration d) { value += d; }
-  double utilisation(Duration span) const {
-    return span.count() <= 0 ? 0.0
-                             : static_cast<double>(value.count()) / (static_cast<double>(servers) * static_cast<double>(span.count()));
+  double utilisation(Duration span) const { return utilisation(value, span); }
+  /// The same of a part of it.
+  double utilisation(Duration busy, Duration span) const {
+    return span.count() <= 0 ? 0.0 : static_cast<double>(busy.count()) / (static_cast<double>(servers) * static_cast<double>(span.count()));
   }
 
   const std::string_view name;

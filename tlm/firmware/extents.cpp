@@ -23,16 +23,23 @@ void Extents::lose(std::uint32_t drive) {
   rounds_.push_back(std::move(round));
 }
 
-bool Extents::uses(std::uint32_t drive, std::uint32_t start, std::uint64_t n, std::uint8_t epoch) const {
+bool Extents::uses(std::uint32_t drive, std::uint32_t start, std::uint64_t n, std::uint8_t epoch, unsigned copies) const {
   const Round& round = rounds_[epoch];
   if (round.place[drive] == none) return false;
   const std::uint64_t d = round.drives.size();
-  return (round.place[drive] + d - round.place[start]) % d < n;
+  return (round.place[drive] + d - round.place[start]) % d < n + copies - 1;
 }
 
-bool Extents::fits(std::uint32_t start, std::uint64_t n) const {
+bool Extents::readable(std::uint32_t start, std::uint64_t n, std::uint8_t epoch, unsigned copies) const {
+  n = std::min<std::uint64_t>(n, rounds_[epoch].drives.size());
+  for (std::uint64_t i = 0; i < n; ++i)
+    if (lost(after(start, epoch, i)) && (copies == 1 || lost(after(start, epoch, i + 1)))) return false;
+  return true;
+}
+
+bool Extents::fits(std::uint32_t start, std::uint64_t n, unsigned copies) const {
   for (std::uint32_t d = 0; d < drives(); ++d)
-    if (share(d, start, n) > available(d)) return false;
+    if (need(d, start, n, copies) > available(d)) return false;
   return true;
 }
 

@@ -28,8 +28,10 @@ class Extents {
     const Round& round = rounds_[epoch];
     return round.drives[(round.place[drive] + n) % round.drives.size()];
   }
-  /// Whether n extents from `start` on, placed in that epoch, use the drive.
-  bool uses(std::uint32_t drive, std::uint32_t start, std::uint64_t n, std::uint8_t epoch) const;
+  /// Whether n extents from `start` on, placed in that epoch, use the drive; with two copies: extent i is also on the drive after its own.
+  bool uses(std::uint32_t drive, std::uint32_t start, std::uint64_t n, std::uint8_t epoch, unsigned copies = 1) const;
+  /// Whether each of them has a copy on a drive that is not lost.
+  bool readable(std::uint32_t start, std::uint64_t n, std::uint8_t epoch, unsigned copies = 1) const;
   std::uint32_t drives() const { return static_cast<std::uint32_t>(drives_.size()); }
   std::uint64_t capacity(std::uint32_t drive) const { return drives_[drive].slabs; }
   std::uint64_t used(std::uint32_t drive) const { return drives_[drive].used; }
@@ -41,7 +43,11 @@ class Extents {
     const std::uint64_t d = round.drives.size(), offset = (round.place[drive] + d - round.place[start]) % d;
     return n > offset ? (n - offset - 1) / d + 1 : 0;
   }
-  bool fits(std::uint32_t start, std::uint64_t n) const;
+  /// The same with copies: the second copies start one drive later.
+  std::uint64_t need(std::uint32_t drive, std::uint32_t start, std::uint64_t n, unsigned copies) const {
+    return share(drive, start, n) + (copies == 2 ? share(drive, after(start, epoch()), n) : 0);
+  }
+  bool fits(std::uint32_t start, std::uint64_t n, unsigned copies = 1) const;
 
   /// Takes n extents from `start` on (they must fit); returns the first slab.
   std::uint32_t take(std::uint32_t start, std::uint64_t n);

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "base/units.h"
+#include "firmware/policies.h"
 
 namespace flashpath::firmware {
 
@@ -30,6 +31,11 @@ struct Config {
   // store
   std::string existing = "overwrite";
   bool deallocate = false;
+  std::uint32_t evict_ahead = 2;
+  Redundancy redundancy = Redundancy::none;
+  Placement placement = Placement::none;
+  std::uint32_t placement_handles = 4;
+  std::uint32_t tenant_connections = 16;
   Bytes drive_capacity{};
   Bytes max_object = 1_GiB;
   std::uint32_t index_buckets = 1U << 20U;
@@ -80,9 +86,21 @@ struct Config {
         Field{"key_slot", &C::key_slot, "key slot of the crypto engine", Known::assumed, "one tenant", Range{0U, 65'535U}},
         Field{"existing", &C::existing, "storing an existing key: \"overwrite\" or \"refuse\"", Known::spec,
               "NVMe KV 1.0, Store option bits: both exist", NoRange{}},
-        Field{"deallocate", &C::deallocate,
-              "tell the drive (DSM deallocate) when an object is removed or replaced; evicted space is rewritten at once", Known::assumed,
-              "a choice; less garbage collection for one more command", NoRange{}},
+        Field{"deallocate", &C::deallocate, "tell the drive (DSM deallocate) when an object is removed, replaced or evicted ahead of need",
+              Known::assumed, "a choice; less garbage collection for one more command per extent", NoRange{}},
+        Field{"evict_ahead", &C::evict_ahead,
+              "with deallocate: percent of the store kept free by evicting ahead of need (0: only a store that needs space evicts, and "
+              "rewrites it at once, untold)",
+              Known::assumed, "as much again as a drive's own over-provisioning of a few percent would be felt", Range{0U, 50U}},
+        Field{"redundancy", &C::redundancy, "objects are on one drive each extent, or on two (half the capacity, twice the writes)",
+              Known::assumed, "none: a cache can recompute what it lost", NoRange{}},
+        Field{"placement", &C::placement,
+              "placement handle of an object's writes (NVMe data placement directive): none, one of its own, or its tenant's",
+              Known::assumed, "none: the drive mixes everything", NoRange{}},
+        Field{"placement_handles", &C::placement_handles, "handles that placement uses; at most ftl.write_streams", Known::assumed,
+              "NVMe TP4146 drives offer 8 and more", Range{1U, 64U}},
+        Field{"tenant_connections", &C::tenant_connections, "connections with neighbouring numbers that are one tenant", Known::assumed,
+              "the client opens 16 per serving instance", Range{1U, 65'536U}},
         Field{"drive_capacity", &C::drive_capacity, "how much of each drive the store uses; 0: all", Known::assumed, "a choice",
               Range{0_B, Bytes{1ULL << 50U}}},
         Field{"max_object", &C::max_object, "largest object", Known::assumed, "a chunk of all layers' KV cache is below",

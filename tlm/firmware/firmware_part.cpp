@@ -55,7 +55,7 @@ void Firmware::wait_for_rings(Time now) {
 void Firmware::drive_lost(Time now, std::uint64_t drive) {
   const auto d = static_cast<std::uint32_t>(drive);
   driver_.lose(d, now);
-  service_.drive_lost(d);
+  service_.drive_lost(d, now);
 }
 
 void Firmware::command_done(std::uint32_t drive, std::uint16_t qid, std::uint16_t cid, const Journey& journey) {

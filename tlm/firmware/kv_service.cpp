@@ -19,6 +19,7 @@ KvService::KvService(const Config& config, cores::Model& cores, Driver& driver, 
       journeys_{journeys},
       rings_(config.cores),
       staging_{config, group, Staging::Granted::to<&KvService::granted>(this)},
+      handles_{config},
       requests_in_{group, "requests", Unit::count, "capsules taken"},
       responses_{group, "responses", Unit::count, "responses posted"},
       hits_{group, "hits", Unit::count, "retrieves that found their key"},
@@ -28,6 +29,10 @@ KvService::KvService(const Config& config, cores::Model& cores, Driver& driver, 
       failed_{group, "failed", Unit::count, "requests answered with a device or network error"},
       evicted_{group, "evicted", Unit::count, "objects evicted"},
       lost_{group, "lost", Unit::count, "objects lost with a drive"},
+      lost_bytes_{group, "lost_bytes", Unit::byte, "their bytes"},
+      degraded_{group, "degraded", Unit::count, "mirrored objects left with one copy of a part when a drive was lost"},
+      other_copy_{group, "other_copy", Unit::count, "extents read from their second copy, or once more from the other one"},
+      deallocated_{group, "deallocated", Unit::count, "extents the drives were told of"},
       bytes_out_{group, "bytes_out", Unit::byte, "object bytes retrieved"},
       bytes_in_{group, "bytes_in", Unit::byte, "object bytes stored"},
       work_requests_{group, "work_requests", Unit::count, "work requests posted to the NIC"},
@@ -124,6 +129,7 @@ void KvService::poll_receive(CoreContext& ctx, std::uint64_t core) {
     flow_.enter(ctx.begin());
     request.core = static_cast<std::uint32_t>(core);
     request.object = KvStore::none;
+    request.handle = Handles::none;
     request.status = KvStatus::ok;
     request.answered = request.waiting = false;
     request.size = request.extents = request.planned = request.moved = 0;
@@ -210,6 +216,7 @@ void KvService::retrieve(CoreContext& ctx, std::uint32_t r, ObjectId object) {
   request.drive = store_->drive_of(object);
   request.epoch = store_->epoch_of(object);
   request.slab = store_->first_slab(object);
+  request.mirror = store_->mirror_slab(object);
   advance(ctx, r);
 }
 
@@ -230,6 +237,8 @@ void KvService::store_object(CoreContext& ctx, std::uint32_t r) {
   request.drive = store_->drive_of(request.object);
   request.epoch = store_->epoch_of(request.object);
   request.slab = store_->first_slab(request.object);
+  request.mirror = store_->mirror_slab(request.object);
+  request.handle = handles_.take(request.capsule.connection);
   advance(ctx, r);
 }
 
@@ -289,14 +298,21 @@ void KvService::retire(CoreContext& ctx, std::uint32_t r) {
     if (request.capsule.opcode == fabric::Opcode::store) store_->abort(request.object);
     else store_->unpin(request.object);
   }
+  handles_.give(request.handle);
   flow_.leave(ctx.begin(), request.begun);
   free_requests_.push_back(r);
 }
 
-void KvService::drive_lost(std::uint32_t drive) {
+void KvService::drive_lost(std::uint32_t drive, Time now) {
   if (!store_) return;
+  if (store_->extents().lost(drive)) return;
+  const std::uint64_t objects = store_->lost(), degraded = store_->degraded();
+  const Bytes bytes = store_->lost_bytes();
   store_->lose(drive);
+  losses_.push_back({drive, now, store_->lost() - objects, store_->lost_bytes() - bytes, store_->degraded() - degraded});
   lost_.value = store_->lost();
+  lost_bytes_.value = store_->lost_bytes().count;
+  degraded_.value = store_->degraded();
 }
 
 bool KvService::freed(ObjectId object) {
@@ -304,7 +320,7 @@ bool KvService::freed(ObjectId object) {
   return true;
 }
 
-/// One Dataset Management command per extent of each object that has left.
+/// One Dataset Management command per extent (and copy) of each object that has left.
 void KvService::tell_drives(CoreContext& ctx) {
   while (!to_tell_.empty()) {
     const ObjectId object = to_tell_.back();
@@ -315,18 +331,22 @@ void KvService::tell_drives(CoreContext& ctx) {
     }
     const std::uint32_t index = free_leaving_.back();
     free_leaving_.pop_back();
-    leaving_[index] = {object, store_->extents_of(object)};
-    std::uint32_t drive = store_->drive_of(object), slab = store_->first_slab(object);
-    for (std::uint64_t i = 0; i < leaving_[index].remaining; ++i) {
+    const std::uint64_t n = store_->extents_of(object);
+    Place place{store_->drive_of(object), store_->first_slab(object), store_->mirror_slab(object), store_->epoch_of(object)};
+    leaving_[index] = {object, place.mirror == none ? n : 2 * n};
+    const auto tell = [&](std::uint32_t drive, std::uint32_t slab) {
       const auto blocks = static_cast<std::uint32_t>(config_.frame / driver_.drive(drive).lba);
+      ++deallocated_;
       driver_.submit(ctx, {.kind = Kind::deallocate,
                            .drive = drive,
                            .lba = std::uint64_t{slab} * blocks,
                            .blocks = blocks,
                            .done = Done::to<&KvService::deallocated>(this),
                            .tag = index});
-      slab = store_->extents().next(drive, slab);
-      drive = store_->extents().after(drive, store_->epoch_of(object));
+    };
+    for (std::uint64_t i = 0; i < n; ++i, next(place)) {
+      tell(place.drive, place.slab);
+      if (place.mirror != none) tell(store_->extents().after(place.drive, place.epoch), place.mirror);
     }
   }
 }

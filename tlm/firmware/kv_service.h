@@ -13,7 +13,9 @@
 // The core is the one whose receive ring the NIC chose (fabric::core_of); its own queue pairs are used.
 // Cycles per request: poll + parse + lookup (+ 1 or 2 loads) + plan per window + per extent the driver's + rdma per work request.
 // Races: work is handled in the order in which polls find it; of two stores of one key the second is refused.
-// Not modelled: retries of failed commands, tenants, admission by popularity.
+// Mirrored objects (redundancy): a window's writes go to both drives and are done when both are; reads go to the first copy, to the
+// second if that drive is lost, and once more to the other copy if they fail. A write that only a lost drive refused is no failure.
+// Not modelled: other retries of failed commands, tenants, admission by popularity.
 #pragma once
 #include <memory>
 #include <optional>
@@ -21,6 +23,7 @@
 
 #include "fabric/journeys.h"
 #include "fabric/work_request.h"
+#include "firmware/handles.h"
 #include "firmware/kv_store.h"
 #include "firmware/nvme_driver.h"
 #include "firmware/staging.h"
@@ -59,7 +62,16 @@ class KvService {
   void drive_journey(DriveJourney source) { drive_journey_ = source; }
 
   /// The driver has given this drive up.
-  void drive_lost(std::uint32_t drive);
+  void drive_lost(std::uint32_t drive, Time now);
+  /// What went with each lost drive, in order.
+  struct Loss {
+    std::uint32_t drive;
+    Time at;
+    std::uint64_t objects;
+    Bytes bytes;
+    std::uint64_t degraded;
+  };
+  const std::vector<Loss>& losses() const { return losses_; }
 
   Staging& staging() { return staging_; }
   KvStore* store() { return store_ ? &*store_ : nullptr; }
@@ -81,6 +93,8 @@ class KvService {
     std::uint64_t size = 0, extents = 0;
     std::uint64_t planned = 0, moved = 0;  // extents given to windows; extents whose data has moved on
     std::uint32_t drive = 0, slab = 0;     // of extent `planned`
+    std::uint32_t mirror = none;           // slab of its second copy, on the drive after that
+    std::uint16_t handle = Handles::none;  // of a store
     std::uint8_t epoch = 0;                // of the extents
     std::uint32_t windows = 0;             // in flight
     Time begun{};
@@ -91,7 +105,7 @@ class KvService {
     std::uint32_t request = 0;
     std::uint64_t first = 0;  // extent
     std::uint32_t extents = 0, remaining = 0;
-    std::uint32_t drive = 0, slab = 0;  // of its first extent
+    std::uint32_t drive = 0, slab = 0, mirror = none;  // of its first extent
     bool failed = false;
     std::vector<std::uint32_t> frames;
   };
@@ -124,7 +138,16 @@ class KvService {
   void granted(std::uint64_t window, std::span<const std::uint32_t> frames, Time now);
   void resume(cores::CoreContext& ctx, std::uint64_t window);
   void launch(cores::CoreContext& ctx, std::uint32_t w);
+  /// Where an extent of an object lies: on `drive`, and with a second copy on the next one.
+  struct Place {
+    std::uint32_t drive, slab, mirror;
+    std::uint8_t epoch;
+  };
+  void next(Place& place) const;
   void flash(cores::CoreContext& ctx, std::uint32_t w, Kind kind);
+  void command(cores::CoreContext& ctx, std::uint32_t w, std::uint32_t i, const Place& place, Kind kind, unsigned copy, bool again = false);
+  bool excused(const Completed& completed) const;
+  bool read_other_copy(cores::CoreContext& ctx, const Completed& completed);
   void network(cores::CoreContext& ctx, std::uint32_t w, fabric::WorkOp op);
   void flash_done(cores::CoreContext& ctx, const Completed& completed);
   void network_done(cores::CoreContext& ctx, const fabric::Completion& completion);
@@ -152,6 +175,8 @@ class KvService {
   std::vector<Leaving> leaving_;
   std::vector<std::uint32_t> free_leaving_;
   std::vector<ObjectId> to_tell_;
+  std::vector<Loss> losses_;
+  Handles handles_;
   Flow flow_;
   std::array<Wide, stage_count> stages_{};
   Wide total_ = 0;
@@ -165,6 +190,10 @@ class KvService {
   stats::Counter failed_;
   stats::Counter evicted_;
   stats::Counter lost_;
+  stats::Counter lost_bytes_;
+  stats::Counter degraded_;
+  stats::Counter other_copy_;
+  stats::Counter deallocated_;
   stats::Counter bytes_out_;
   stats::Counter bytes_in_;
   stats::Counter work_requests_;

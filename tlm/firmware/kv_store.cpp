@@ -13,6 +13,8 @@ KvStore::KvStore(const Config& config, const std::vector<std::uint64_t>& slabs, 
     : frame_{config.frame},
       max_object_{config.max_object},
       overwrite_{config.existing == "overwrite"},
+      mirror_{config.redundancy == Redundancy::mirror},
+      ahead_{config.deallocate ? config.evict_ahead : 0},
       dram_buckets_{config.index_buckets},
       extents_{slabs},
       freed_{freed},
@@ -98,6 +100,7 @@ void KvStore::release(ObjectId id) {
   Object& o = objects_[id];
   const std::uint64_t n = extents_of(id);
   extents_.give(o.start, o.slab, n, o.epoch);
+  if (o.mirror != Extents::none) extents_.give(extents_.after(o.start, o.epoch), o.mirror, n, o.epoch);
   bytes_ -= Bytes{o.size};
   bytes_out_ += Bytes{o.size};
   ++released_;
@@ -110,11 +113,13 @@ void KvStore::release(ObjectId id) {
 /// Nobody uses a removed object any more: its space is free when the drives have been told, or at once.
 void KvStore::leave(ObjectId id) {
   set(id, State::leaving);
-  if (!freed_ || !freed_(id)) release(id);
+  if (!freed_ || !freed_(id)) return release(id);
+  leaving_ += extents_of(id) * copies_of(id);
 }
 
 void KvStore::deallocated(ObjectId id) {
   invariant(state(id) == State::leaving, "deallocated() of an object that is not leaving", "firmware.store");
+  leaving_ -= extents_of(id) * copies_of(id);
   release(id);
 }
 
@@ -126,18 +131,39 @@ void KvStore::hide(ObjectId id) {
   if (objects_[id].pins == 0) lru_remove(id);
 }
 
-bool KvStore::make_room(std::uint32_t start, std::uint64_t n) {
+/// The least recent object that nobody uses; there must be one.
+ObjectId KvStore::evict() {
+  const ObjectId id = oldest_;
+  ++evictions_;
+  evicted_bytes_ += Bytes{objects_[id].size};
+  hide(id);
+  return id;
+}
+
+bool KvStore::make_room(std::uint32_t start, std::uint64_t n, unsigned copies) {
   for (std::uint32_t d = 0; d < extents_.drives(); ++d)
-    if (extents_.share(d, start, n) > extents_.capacity(d)) return false;
-  while (!extents_.fits(start, n)) {
+    if (extents_.need(d, start, n, copies) > extents_.capacity(d)) return false;
+  while (!extents_.fits(start, n, copies)) {
     if (oldest_ == none) return false;
-    const ObjectId id = oldest_;
-    ++evictions_;
-    evicted_bytes_ += Bytes{objects_[id].size};
-    hide(id);
-    release(id);
+    release(evict());
   }
   return true;
+}
+
+void KvStore::evict_ahead() {
+  std::uint64_t capacity = 0, available = 0;
+  for (std::uint32_t d = 0; d < extents_.drives(); ++d) {
+    if (extents_.lost(d)) continue;
+    capacity += extents_.capacity(d);
+    available += extents_.available(d);
+  }
+  // Each one told adds to leaving_; where nobody needs to be told, to what is available.
+  const std::uint64_t wanted = ceil_div(capacity * ahead_, 100);
+  while (available + leaving_ < wanted && oldest_ != none) {
+    const std::uint64_t told = leaving_, extents = extents_of(oldest_) * copies_of(oldest_);
+    leave(evict());
+    if (leaving_ == told) available += extents;
+  }
 }
 
 StoreResult KvStore::begin_store(const Key& key, Bytes size, ObjectId& id) {
@@ -146,7 +172,8 @@ StoreResult KvStore::begin_store(const Key& key, Bytes size, ObjectId& id) {
   if (find(key, State::writing) != none || (!overwrite_ && find(key) != none)) return StoreResult::exists;
   const std::uint64_t n = ceil_div(size.count, frame_.count);
   const std::uint32_t start = next_start_;
-  if (extents_.alive() == 0 || !make_room(start, n)) return StoreResult::no_space;
+  const unsigned copies = mirror_ && extents_.alive() > 1 ? 2 : 1;
+  if (extents_.alive() == 0 || !make_room(start, n, copies)) return StoreResult::no_space;
   next_start_ = extents_.after(start, extents_.epoch(), n);  // the stripe goes on where the last one ended
   if (free_ != none) {
     id = free_;
@@ -161,6 +188,7 @@ StoreResult KvStore::begin_store(const Key& key, Bytes size, ObjectId& id) {
   o.start = static_cast<std::uint16_t>(start);
   o.epoch = extents_.epoch();
   o.slab = extents_.take(start, n);
+  o.mirror = copies == 2 ? extents_.take(extents_.after(start, o.epoch), n) : Extents::none;
   o.pins = 1;
   set(id, State::writing);
   link(id);
@@ -168,6 +196,7 @@ StoreResult KvStore::begin_store(const Key& key, Bytes size, ObjectId& id) {
   ++stored_;
   bytes_ += size;
   bytes_in_ += size;
+  if (ahead_ != 0) evict_ahead();
   return StoreResult::ok;
 }
 
@@ -193,24 +222,25 @@ void KvStore::abort(ObjectId id) {
 
 bool KvStore::intact(ObjectId id) const {
   const Object& o = objects_[id];
-  if (o.epoch == extents_.epoch()) return true;
-  for (std::uint32_t d = 0; d < extents_.drives(); ++d)
-    if (extents_.lost(d) && extents_.uses(d, o.start, extents_of(id), o.epoch)) return false;
-  return true;
+  return o.epoch == extents_.epoch() || extents_.readable(o.start, extents_of(id), o.epoch, copies_of(id));
 }
 
 void KvStore::lose(std::uint32_t drive) {
   if (extents_.lost(drive)) return;
+  if (next_start_ == drive) next_start_ = extents_.after(drive, extents_.epoch());
+  extents_.lose(drive);
   for (ObjectId id = 0; id < objects_.size(); ++id) {
     const Object& o = objects_[id];
-    if (state(id) != State::committed || !extents_.uses(drive, o.start, extents_of(id), o.epoch)) continue;
+    if (state(id) != State::committed || !extents_.uses(drive, o.start, extents_of(id), o.epoch, copies_of(id))) continue;
+    if (intact(id)) {
+      ++degraded_;
+      continue;
+    }
     ++lost_;
     lost_bytes_ += Bytes{o.size};
     hide(id);
     if (o.pins == 0) leave(id);
   }
-  if (next_start_ == drive) next_start_ = extents_.after(drive, extents_.epoch());
-  extents_.lose(drive);
 }
 
 bool KvStore::remove(const Key& key) {
@@ -222,12 +252,13 @@ bool KvStore::remove(const Key& key) {
 }
 
 void KvStore::check(Laws& laws) const {
-  std::uint64_t size = 0, extents = 0, live = 0, used = 0;
+  std::uint64_t size = 0, extents = 0, live = 0, used = 0, leaving = 0;
   for (ObjectId id = 0; id < objects_.size(); ++id) {
     if (state(id) == State::free) continue;
     ++live;
     size += objects_[id].size;
-    extents += extents_of(id);
+    extents += extents_of(id) * copies_of(id);
+    if (state(id) == State::leaving) leaving += extents_of(id) * copies_of(id);
   }
   for (std::uint32_t d = 0; d < extents_.drives(); ++d) {
     used += extents_.used(d);
@@ -237,6 +268,7 @@ void KvStore::check(Laws& laws) const {
   laws.equal("bytes of all objects", size, "bytes held", bytes_.count);
   laws.equal("objects stored", stored_, "freed + live", released_ + live);
   laws.equal("extents of all objects", extents, "extents in use", used);
+  laws.equal("extents of leaving objects", leaving, "extents the drives are told of", leaving_);
 }
 
 }  // namespace flashpath::firmware

@@ -9,7 +9,10 @@
 // and 4 per extent. Eviction is exact LRU over objects nobody has pinned; an object's recency is the last
 // unpin (the end of its last use). A store that does not fit evicts from the least recent on, until it fits.
 // An object that is overwritten or removed while readers have it pinned is freed at the last unpin.
-// A lost drive takes every object with a part on it along (no redundancy between drives).
+// A lost drive takes every object with a part on it along; with redundancy = mirror extent i of an object that starts at drive s is also on
+// drive (s + i + 1) % drives, and an object goes only when both copies of an extent have. One drive alone keeps one copy.
+// With deallocate, `evict_ahead` percent of the store are kept free by evictions that the drives are told of (Freed); a store that
+// finds too little free nevertheless evicts too, and gets that space at once.
 // Not modelled: the time to find those in the index, index updates' write traffic beyond one line per store, persistence across power loss.
 #pragma once
 #include <string>
@@ -36,8 +39,8 @@ enum class StoreResult : std::uint8_t {
 class KvStore {
  public:
   static constexpr ObjectId none = 0xffffffffU;
-  /// An object was removed or replaced: true keeps its extents until deallocated(), so that the drives can be told first.
-  /// Not asked for evictions: the store that evicts writes to those extents at once.
+  /// An object was removed, replaced or evicted ahead of need: true keeps its extents until deallocated(), so that the drives can be
+  /// told first. Not asked when a store evicts what it needs: it writes to those extents at once.
   using Freed = Delegate<bool(ObjectId)>;
 
   /// `slabs`: extents of one frame that each drive has.
@@ -54,9 +57,10 @@ class KvStore {
   void abort(ObjectId id);
   /// The drives have been told: the extents may be used again.
   void deallocated(ObjectId id);
-  /// The drive is gone, and every object with a part on it; new ones go to the others. Stores under way end as their writes do.
+  /// The drive is gone, and every object of which it had the only copy of a part; new ones go to the others. Stores under way end as
+  /// their writes do.
   void lose(std::uint32_t drive);
-  /// None of its extents is on a lost drive.
+  /// Each of its extents has a copy on a drive that is there.
   bool intact(ObjectId id) const;
   /// False if there is no such object.
   bool remove(const Key& key);
@@ -66,6 +70,8 @@ class KvStore {
   std::uint32_t drive_of(ObjectId id) const { return objects_[id].start; }
   std::uint8_t epoch_of(ObjectId id) const { return objects_[id].epoch; }
   std::uint32_t first_slab(ObjectId id) const { return objects_[id].slab; }
+  /// First slab of the second copy, on the drive after drive_of(); Extents::none: there is no second copy.
+  std::uint32_t mirror_slab(ObjectId id) const { return objects_[id].mirror; }
   const Extents& extents() const { return extents_; }
 
   static std::uint64_t hash(const Key& key);
@@ -75,7 +81,8 @@ class KvStore {
   std::uint64_t objects() const { return committed_; }
   Bytes bytes() const { return bytes_; }
   std::uint64_t evictions() const { return evictions_; }
-  std::uint64_t lost() const { return lost_; }  ///< committed objects, with a drive
+  std::uint64_t degraded() const { return degraded_; }  ///< committed objects, left with one copy of a part when a drive was lost
+  std::uint64_t lost() const { return lost_; }          ///< committed objects, with a drive
   Bytes lost_bytes() const { return lost_bytes_; }
   Bytes evicted_bytes() const { return evicted_bytes_; }
   void check(Laws& laws) const;
@@ -86,6 +93,7 @@ class KvStore {
     Key key{};
     std::uint64_t size = 0;
     std::uint32_t slab = Extents::none;
+    std::uint32_t mirror = Extents::none;
     ObjectId chain = none;  // next in the hash bucket, or next free
     ObjectId newer = none, older = none;
     std::uint32_t pins : 24 = 0;
@@ -105,11 +113,15 @@ class KvStore {
   void leave(ObjectId id);
   void release(ObjectId id);
   void hide(ObjectId id);
-  bool make_room(std::uint32_t start, std::uint64_t n);
+  unsigned copies_of(ObjectId id) const { return objects_[id].mirror == Extents::none ? 1 : 2; }
+  ObjectId evict();
+  bool make_room(std::uint32_t start, std::uint64_t n, unsigned copies);
+  void evict_ahead();
   void grow();
 
   Bytes frame_, max_object_;
-  bool overwrite_;
+  bool overwrite_, mirror_;
+  std::uint32_t ahead_;  // percent
   std::uint64_t dram_buckets_;
   Extents extents_;
   Freed freed_;
@@ -119,7 +131,8 @@ class KvStore {
   std::uint32_t next_start_ = 0;
   std::uint64_t linked_ = 0, live_ = 0, committed_ = 0, evictions_ = 0;
   std::uint64_t stored_ = 0, released_ = 0;
-  std::uint64_t lost_ = 0;
+  std::uint64_t lost_ = 0, degraded_ = 0;
+  std::uint64_t leaving_ = 0;  // extents that the drives are being told of
   Bytes lost_bytes_{};
   Bytes bytes_{}, evicted_bytes_{}, bytes_in_{}, bytes_out_{};
 };

@@ -25,6 +25,14 @@ std::uint64_t KvService::bytes_before(const Request& request, std::uint64_t exte
   return std::min(request.size, extent * config_.frame.count);
 }
 
+/// On to the object's next extent.
+void KvService::next(Place& p) const {
+  const std::uint32_t after = store_->extents().after(p.drive, p.epoch);
+  p.slab = store_->extents().next(p.drive, p.slab);
+  if (p.mirror != none) p.mirror = store_->extents().next(after, p.mirror);
+  p.drive = after;
+}
+
 /// Starts as many windows as may be in flight and have frames.
 void KvService::advance(CoreContext& ctx, std::uint32_t r) {
   Request& request = *requests_[r];
@@ -38,12 +46,14 @@ void KvService::advance(CoreContext& ctx, std::uint32_t r) {
     window.frames.clear();
     window.drive = request.drive;
     window.slab = request.slab;
+    window.mirror = request.mirror;
     request.planned += window.extents;
     ++request.windows;
-    for (std::uint32_t i = 0; i < window.extents; ++i) {
-      request.slab = store_->extents().next(request.drive, request.slab);
-      request.drive = store_->extents().after(request.drive, request.epoch);
-    }
+    Place place{request.drive, request.slab, request.mirror, request.epoch};
+    for (std::uint32_t i = 0; i < window.extents; ++i) next(place);
+    request.drive = place.drive;
+    request.slab = place.slab;
+    request.mirror = place.mirror;
     ctx.cycles(config_.plan_cycles);
     journey(request).mark(Stage::firmware, ctx.now());
     if (!staging_.take(window.extents, w, ctx.now(), window.frames)) {
@@ -83,32 +93,72 @@ void KvService::launch(CoreContext& ctx, std::uint32_t w) {
   else flash(ctx, w, Kind::read);
 }
 
-/// One NVMe command per extent.
+namespace {
+// A command's tag: its window below, the extent within it, whether it is the second copy's, and whether the other one has failed.
+constexpr unsigned extent_shift = 32, copy_bit = 62, again_bit = 63;
+}  // namespace
+
+/// Extent i of the window, to or from one of its copies.
+void KvService::command(CoreContext& ctx, std::uint32_t w, std::uint32_t i, const Place& place, Kind kind, unsigned copy, bool again) {
+  const Window& window = *windows_[w];
+  const Request& request = *requests_[window.request];
+  const std::uint32_t drive = copy == 0 ? place.drive : store_->extents().after(place.drive, place.epoch);
+  const std::uint64_t lba = driver_.drive(drive).lba.count;
+  const std::uint64_t bytes = bytes_before(request, window.first + i + 1) - bytes_before(request, window.first + i);
+  driver_.submit(ctx, {.kind = kind,
+                       .drive = drive,
+                       .lba = (copy == 0 ? place.slab : place.mirror) * (config_.frame.count / lba),
+                       .blocks = static_cast<std::uint32_t>(ceil_div(bytes, lba)),
+                       .buffer = staging_.address_of(window.frames[i]),
+                       .done = Done::to<&KvService::flash_done>(this),
+                       .tag = w | std::uint64_t{i} << extent_shift | std::uint64_t{copy} << copy_bit | std::uint64_t{again} << again_bit,
+                       .handle = request.handle});
+}
+
+/// One NVMe command per extent; writes: and copy.
 void KvService::flash(CoreContext& ctx, std::uint32_t w, Kind kind) {
   Window& window = *windows_[w];
-  Request& request = *requests_[window.request];
-  window.remaining = window.extents;
-  std::uint32_t drive = window.drive, slab = window.slab;
-  for (std::uint32_t i = 0; i < window.extents; ++i) {
-    const std::uint64_t lba = driver_.drive(drive).lba.count;
-    const std::uint64_t bytes = bytes_before(request, window.first + i + 1) - bytes_before(request, window.first + i);
-    driver_.submit(ctx, {.kind = kind,
-                         .drive = drive,
-                         .lba = slab * (config_.frame.count / lba),
-                         .blocks = static_cast<std::uint32_t>(ceil_div(bytes, lba)),
-                         .buffer = staging_.address_of(window.frames[i]),
-                         .done = Done::to<&KvService::flash_done>(this),
-                         .tag = w});
-    slab = store_->extents().next(drive, slab);
-    drive = store_->extents().after(drive, request.epoch);
+  Place place{window.drive, window.slab, window.mirror, requests_[window.request]->epoch};
+  const bool mirrored = window.mirror != none;
+  window.remaining = kind == Kind::write && mirrored ? 2 * window.extents : window.extents;
+  for (std::uint32_t i = 0; i < window.extents; ++i, next(place)) {
+    const bool other = kind == Kind::read && mirrored && store_->extents().lost(place.drive);
+    if (other) ++other_copy_;
+    command(ctx, w, i, place, kind, other ? 1 : 0);
+    if (kind == Kind::write && mirrored) command(ctx, w, i, place, kind, 1);
   }
+}
+
+/// A write to a lost drive leaves the other copy; whether that is enough is seen when the object is committed.
+bool KvService::excused(const Completed& completed) const {
+  const Window& window = *windows_[static_cast<std::uint32_t>(completed.tag)];
+  return window.mirror != none && requests_[window.request]->capsule.opcode == fabric::Opcode::store &&
+         store_->extents().lost(completed.drive);
+}
+
+/// A failed read is tried once more from the other copy, if that is there.
+bool KvService::read_other_copy(CoreContext& ctx, const Completed& completed) {
+  const auto w = static_cast<std::uint32_t>(completed.tag);
+  const Window& window = *windows_[w];
+  const Request& request = *requests_[window.request];
+  const bool again = (completed.tag >> again_bit) != 0;
+  if (window.mirror == none || again || request.capsule.opcode != fabric::Opcode::retrieve || request.status != KvStatus::ok) return false;
+  const auto i = static_cast<std::uint32_t>(completed.tag >> extent_shift & 0x3fffffffU);
+  const auto copy = static_cast<unsigned>(completed.tag >> copy_bit & 1U);
+  Place place{window.drive, window.slab, window.mirror, request.epoch};
+  for (std::uint32_t k = 0; k < i; ++k) next(place);
+  if (store_->extents().lost(copy == 1 ? place.drive : store_->extents().after(place.drive, place.epoch))) return false;
+  ++other_copy_;
+  command(ctx, w, i, place, Kind::read, 1 - copy, true);
+  return true;
 }
 
 void KvService::flash_done(CoreContext& ctx, const Completed& completed) {
   const auto w = static_cast<std::uint32_t>(completed.tag);
   Window& window = *windows_[w];
   Request& request = *requests_[window.request];
-  if (!completed.ok()) {
+  if (!completed.ok() && !excused(completed)) {
+    if (read_other_copy(ctx, completed)) return;
     window.failed = true;
     request.status = KvStatus::unrecovered_error;
   }

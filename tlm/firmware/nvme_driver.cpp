@@ -17,11 +17,12 @@ Driver::Driver(const Config& config, Agenda& agenda, cores::Model& cores, Contro
       info_(drives),
       setup_(drives),
       dirty_(config.cores),
+      aborted_by_drive_(drives),
       submitted_{group, "commands", Unit::count, "I/O commands written to submission queues"},
       completed_{group, "completions", Unit::count, "I/O commands completed"},
       errors_{group, "errors", Unit::count, "I/O commands completed with an error status"},
-      bytes_read_{group, "bytes_read", Unit::byte, "bytes of successful reads"},
-      bytes_written_{group, "bytes_written", Unit::byte, "bytes of successful writes"},
+      bytes_read_{group, "bytes_read", Unit::byte, "bytes that read commands ask for"},
+      bytes_written_{group, "bytes_written", Unit::byte, "bytes that write commands bring"},
       doorbells_{group, "doorbells", Unit::count, "doorbell writes"},
       polls_{group, "polls", Unit::count, "polls of completion queues"},
       empty_polls_{group, "empty_polls", Unit::count, "polls that found nothing"},
@@ -119,7 +120,12 @@ void Driver::issue(cores::CoreContext& ctx, QueuePair& qp, const Command& comman
       sqe.cdw10 = static_cast<std::uint32_t>(command.lba);
       sqe.cdw11 = static_cast<std::uint32_t>(command.lba >> 32U);
       sqe.cdw12 = command.blocks - 1;
+      if (command.kind == Kind::write && command.handle != 0xffff) {  // NVMe TP4146: DTYPE = data placement, DSPEC = placement identifier
+        sqe.cdw12 |= 2U << 20U;
+        sqe.cdw13 = std::uint32_t{command.handle} << 16U;
+      }
       write_prps(ctx, qp, info, command, sqe);
+      (command.kind == Kind::read ? bytes_read_ : bytes_written_) += command.blocks * info.lba;
       break;
     case Kind::flush: sqe.opcode = static_cast<std::uint8_t>(nvme::IoOpcode::flush); break;
     case Kind::deallocate:
@@ -258,6 +264,7 @@ void Driver::abort(cores::CoreContext& ctx, std::uint64_t index) {
     ++completed_;
     ++errors_;
     ++aborted_;
+    ++aborted_by_drive_[qp.place().drive];
     if (ctx.now() - completed.submitted > config_.command_timeout) ++late_;
     if (done) done(ctx, completed);
   }
@@ -267,6 +274,7 @@ void Driver::abort(cores::CoreContext& ctx, std::uint64_t index) {
     --queued_now_;
     ctx.cycles(config_.submit_cycles);
     ++aborted_;
+    ++aborted_by_drive_[qp.place().drive];
     if (command.done) {
       command.done(ctx, {.tag = command.tag,
                          .status = nvme::Status::aborted_by_host,

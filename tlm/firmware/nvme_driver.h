@@ -39,6 +39,7 @@ struct Command {
   std::uint64_t buffer = 0;
   Done done{};
   std::uint64_t tag = 0;
+  std::uint16_t handle = 0xffff;  ///< write: placement handle; 0xffff: none
 };
 
 /// What bring-up found out about a drive.
@@ -84,6 +85,8 @@ class Driver {
   /// The drive does not answer any more: commands in flight end with aborted_by_host, on their cores, and so do all later ones.
   void lose(std::uint32_t drive, Time now);
 
+  /// I/O commands of a lost drive that have ended without it.
+  std::uint64_t aborted(std::uint32_t drive) const { return aborted_by_drive_[drive]; }
   std::uint64_t in_flight() const { return submitted_.value - completed_.value; }
   std::uint64_t queued() const { return queued_now_; }
   std::uint64_t late(Time now) const;
@@ -126,6 +129,7 @@ class Driver {
   std::vector<Ring<Command>> software_;            // beside pairs_
   std::vector<std::vector<std::uint32_t>> dirty_;  // per core: pairs to ring
   std::uint64_t cq_base_ = 0, cq_stride_ = 0;
+  std::vector<std::uint64_t> aborted_by_drive_;
   std::uint32_t finished_ = 0;
   std::uint64_t queued_now_ = 0;
   Delegate<void(cores::CoreContext&)> ready_;

@@ -144,6 +144,8 @@ class FtlModel {
   /// Memory of map and reverse information.
   Bytes memory() const;
   /// Programmed bytes per byte written by the host; for reports.
+  /// Programmed, and what is in the buffers and still has to be; / host_written: write amplification, of short runs too.
+  std::uint64_t due() const { return counts_.flash_programmed + used_ + gc_bytes_ - programming_; }
   double write_amplification() const {
     return counts_.host_written == 0 ? 0.0 : static_cast<double>(counts_.flash_programmed) / static_cast<double>(counts_.host_written);
   }

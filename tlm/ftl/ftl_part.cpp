@@ -34,6 +34,7 @@ void ModelFtl::finish(Time now) {
   const Counts& c = model_.counts();
   host_read_.value = c.host_read;
   host_written_.value = c.host_written;
+  due_.value = model_.due();
   flash_read_.value = c.flash_read;
   flash_programmed_.value = c.flash_programmed;
   flash_reads_.value = c.flash_reads;

@@ -81,7 +81,8 @@ class ModelFtl final : public Ftl {
   stats::Counter host_read_{stats, "host_read", U::byte, "answered from flash, buffer or as zeros"};
   stats::Counter host_written_{stats, "host_written", U::byte, "accepted into the write buffer"};
   stats::Counter flash_read_{stats, "flash_read", U::byte, "asked of the flash"};
-  stats::Counter flash_programmed_{stats, "flash_programmed", U::byte, "given to the flash; / host_written: write amplification"};
+  stats::Counter flash_programmed_{stats, "flash_programmed", U::byte, "given to the flash"};
+  stats::Counter due_{stats, "due", U::byte, "programmed, or in the buffer to be programmed; / host_written: write amplification"};
   stats::Counter flash_reads_{stats, "flash_reads", U::count, "read operations"};
   stats::Counter flash_programs_{stats, "flash_programs", U::count, "program operations"};
   stats::Counter flash_erases_{stats, "flash_erases", U::count, "erase operations"};

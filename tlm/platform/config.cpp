@@ -94,6 +94,14 @@ void check_platform(const Config& c, UserErrors& errors) {
     bad("firmware.drive_loss_time = " + print(c.firmware.drive_loss_time) + ": must be below watchdog = " + print(c.general.watchdog) +
         ", or a lost drive is taken for a stall");
   }
+  if (c.firmware.redundancy == firmware::Redundancy::mirror && c.general.drives < 2)
+    bad("firmware.redundancy = mirror: needs two drives; raise drives");
+  if (c.firmware.placement != firmware::Placement::none) {
+    if (c.parts.ftl == "static") bad("firmware.placement: ftl.part = \"static\" knows no placement handles; leave it at none");
+    else if (c.firmware.placement_handles > c.ftl.write_streams)
+      bad("firmware.placement_handles = " + print(c.firmware.placement_handles) +
+          ", but ftl.write_streams = " + print(c.ftl.write_streams) + ": a drive would mix them; lower one or raise the other");
+  }
   const double worst = std::max(c.nand.reliability.program_failures, c.nand.reliability.erase_failures) * c.nand.reliability.initial_pe /
                        c.nand.reliability.endurance;
   if (c.nand.reliability.enabled && worst > 0.5) {

@@ -91,6 +91,17 @@ std::vector<Fault> parse_faults(const std::string& text, const Config& config, U
   return faults;
 }
 
+std::string name_of(const Fault& f) {
+  const std::string drive = std::to_string(f.drive), part = "." + std::to_string(f.part);
+  switch (f.what) {
+    case Fault::What::drive: return "drive:" + drive;
+    case Fault::What::channel: return "channel:" + drive + part;
+    case Fault::What::die: return "die:" + drive + part;
+    case Fault::What::plane: return "plane:" + drive + part + "." + std::to_string(f.plane);
+  }
+  return "";
+}
+
 std::uint32_t planes_of(const Fault& fault, const nand::Config& config, std::uint32_t die) {
   switch (fault.what) {
     case Fault::What::channel: return die % config.channels == fault.part ? ~0U : 0U;

@@ -24,6 +24,9 @@ struct Fault {
 /// Every mistake goes to `errors`.
 std::vector<Fault> parse_faults(const std::string& text, const Config& config, UserErrors& errors);
 
+/// "die:0.17", as in the configuration, without its time.
+std::string name_of(const Fault& fault);
+
 /// The planes (a bit each) of a die that this fault takes.
 std::uint32_t planes_of(const Fault& fault, const nand::Config& config, std::uint32_t die);
 

@@ -114,14 +114,15 @@ Time Platform::boot() {
     for (const auto& line : stall.lines()) errors.add(line);
   }
   errors.raise_if_any();
-  faults_ = parse_faults(config_.general.faults, config_, errors);
+  for (const Fault& fault : parse_faults(config_.general.faults, config_, errors)) faults_.push_back({.fault = fault});
   errors.raise_if_any();
-  for (std::size_t i = 0; i < faults_.size(); ++i) agenda_.post<&Platform::fail>(now() + faults_[i].at, this, i);
+  for (std::size_t i = 0; i < faults_.size(); ++i) agenda_.post<&Platform::fail>(now() + faults_[i].fault.at, this, i);
   return now();
 }
 
 void Platform::fail(Time now, std::uint64_t index) {
-  const Fault& fault = faults_[index];
+  const Fault& fault = faults_[index].fault;
+  faults_[index].happened = true;
   Drive& drive = *drives_[fault.drive];
   if (fault.what == Fault::What::drive) {
     drive.nvme->fail(now);

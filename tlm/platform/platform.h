@@ -61,6 +61,13 @@ class Platform {
   Drive& drive(std::size_t i) { return *drives_[i]; }
   std::size_t drives() const { return drives_.size(); }
 
+  /// What the configuration lets die, and whether it has.
+  struct PlannedFault {
+    Fault fault;
+    bool happened = false;
+  };
+  const std::vector<PlannedFault>& faults() const { return faults_; }
+
   /// Every part, in the order of the block diagram.
   const std::vector<Part*>& parts() const { return parts_; }
   /// Closes the statistics at the end of a run, once.
@@ -88,7 +95,7 @@ class Platform {
   std::vector<std::unique_ptr<Drive>> drives_;
   std::unique_ptr<firmware::Firmware> firmware_;
   std::vector<Part*> parts_;
-  std::vector<Fault> faults_;
+  std::vector<PlannedFault> faults_;
   Time ready_ = never;
 };
 

@@ -77,7 +77,7 @@ TEST(DriveLoss, CommandsInFlightAndLaterOnesEndWithoutTheDrive) {
   EXPECT_EQ(rig.responses.size(), 4U);
   EXPECT_EQ(rig.service->in_flight(), 3U);
   rig.driver->lose(1, rig.agenda.now());
-  rig.service->drive_lost(1);
+  rig.service->drive_lost(1, rig.agenda.now());
   rig.agenda.run();
   ASSERT_EQ(rig.responses.size(), 7U);
   for (std::size_t i = 4; i < 7; ++i) EXPECT_EQ(rig.responses[i].status, static_cast<std::uint16_t>(KvStatus::unrecovered_error));

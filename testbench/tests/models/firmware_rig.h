@@ -199,13 +199,14 @@ struct Rig : cores::Memory {
     dma(n.completion + (n.completed - 1) % n.completion_entries * sizeof c, &c, sizeof c, now);
   }
   void capsule(fabric::Opcode op, std::uint64_t key, Bytes size, std::uint64_t command, Time now, std::uint64_t remote = 0,
-               std::uint64_t core = 0) {
+               std::uint64_t core = 0, std::uint32_t connection = 0) {
     fabric::Capsule c;
     c.opcode = op;
     std::memcpy(c.key.data(), &key, sizeof key);
     c.size = size.count;
     c.command = command;
     c.remote = remote;
+    c.connection = connection;
     NicCore& n = nic[core];
     c.sequence = static_cast<std::uint32_t>(++n.sent);
     dma(n.receive + (n.sent - 1) % n.receive_entries * sizeof c, &c, sizeof c, now);

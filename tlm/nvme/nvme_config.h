@@ -16,6 +16,7 @@ struct Config {
   Bytes max_page = 64_KiB;
   Bytes doorbell_stride = 4_B;
   Bytes lba = 4_KiB;
+  std::uint32_t max_namespaces = 32;
   std::uint32_t arbitration_burst = 16;
   std::uint32_t fetch_batch = 16;
   std::uint32_t fetches = 8;
@@ -53,7 +54,10 @@ struct Config {
               Range{4_KiB, 128_MiB}},
         Field{"doorbell_stride", &C::doorbell_stride, "distance of doorbells, 4 << CAP.DSTRD", Known::spec, "NVMe 2.0 §3.1.3.1",
               Range{4_B, 4_KiB}},
-        Field{"lba", &C::lba, "logical block size", Known::spec, "NVM Command Set 1.0 §4.1.5.1, LBADS", Range{512_B, 64_KiB}},
+        Field{"lba", &C::lba, "logical block size that the drive comes with; 512 B and 4 KiB can be had by Format", Known::spec,
+              "NVM Command Set 1.0 §4.1.5.1, LBADS", Range{512_B, 64_KiB}},
+        Field{"max_namespaces", &C::max_namespaces, "namespaces a host may create; there is one of the whole capacity at first",
+              Known::assumed, "NVMe 2.0 §5.17.2.1, NN; drives print 16 to 128", Range{1U, 1024U}},
         Field{"arbitration_burst", &C::arbitration_burst,
               "commands of one queue in its round-robin turn (a power of two), Arbitration Burst", Known::assumed,
               "NVMe 2.0 §5.27.1.1: default recommended by the controller in RAB", Range{1U, 64U}},

@@ -32,7 +32,7 @@ Chunk& ControllerModel::new_chunk(Command& c, ftl::RequestKind kind, std::uint64
   chunk.buffer = nullptr;
   ftl::Request& r = chunk.request;
   r.kind = kind;
-  r.address = {c.begin + offset};
+  r.address = {c.ns == nullptr ? 0 : c.ns->place(c.begin + offset)};
   r.size = {size};
   r.data = nullptr;
   const unsigned directive = (c.sqe.cdw12 >> 20U) & 0xfU;
@@ -278,7 +278,8 @@ void ControllerModel::pump_writes(Time now) {
       release(c, now);
       continue;
     }
-    const std::uint64_t size = std::min(c.length - c.asked, step - (c.begin + c.asked) % step);
+    const std::uint64_t at = c.begin + c.asked;
+    const std::uint64_t size = std::min({c.length - c.asked, step - at % step, c.ns->left(at)});
     if (staged_.count + size > config_.staging.count) break;
     staged_ += {size};
     staged_not_sent_ += {size};
@@ -347,11 +348,11 @@ void ControllerModel::ftl_answered(ftl::Request& request, Time now) {
   }
   ftl_accepted(request, now);
   Command& c = *chunk.command;
-  if (request.kind == ftl::RequestKind::format) format_ = nullptr;
   if (request.status != ftl::RequestStatus::ok) {
     const bool range = request.status == ftl::RequestStatus::out_of_range;
     fail(c, range ? Status::lba_out_of_range : Status::write_fault);
   }
+  if (&c == taking_.command) unmapped(now);
   ended_by(c, request.journey, std::max(now, request.stream.last), Stage::map);
   finish_chunk(chunk, now);
 }

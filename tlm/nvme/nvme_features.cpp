@@ -11,9 +11,11 @@ namespace flashpath::nvme {
 /// Whom a feature's value belongs to, and whether the command says so.
 bool ControllerModel::feature_scope(Command& c, const FeatureTraits& traits, bool setting) {
   const std::uint32_t nsid = c.sqe.nsid;
-  const bool all = nsid == 0xffff'ffffU, known = nsid >= 1 && nsid <= namespaces;
-  if (traits.per_namespace ? !known && !(setting && all) : nsid != 0 && !all && !known) fail(c, Status::invalid_namespace);
-  else if (!traits.per_namespace && setting && known) fail(c, Status::feature_not_per_namespace);
+  const bool all = nsid == 0xffff'ffffU, valid = namespaces_.valid(nsid);
+  if (traits.per_namespace && setting && all) return true;
+  if (traits.per_namespace) return known_namespace(c);
+  if (nsid != 0 && !all && !valid) fail(c, Status::invalid_namespace);
+  else if (setting && valid) fail(c, Status::feature_not_per_namespace);
   return c.status == Status::success;
 }
 

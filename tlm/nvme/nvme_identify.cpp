@@ -25,8 +25,9 @@ IdentifyController ControllerModel::identify_controller() const {
   id.mdts = static_cast<std::uint8_t>(std::countr_zero(config_.mdts / config_.min_page));
   id.ver = version_2_0;
   id.cntrltype = 1;
-  id.ctratt = 1U << 4U;  // endurance groups
-  id.oacs = 0x02;        // Format NVM
+  id.oaes = 1U << 8U;               // namespace attribute notices
+  id.ctratt = 1U << 4U | 1U << 7U;  // endurance groups, namespace granularity
+  id.oacs = 1U << 1U | 1U << 3U;    // Format NVM, namespace management
   id.acl = 3;
   id.aerl = async_event_limit - 1;
   id.frmw = 0x03;  // one slot, read-only
@@ -35,14 +36,16 @@ IdentifyController ControllerModel::identify_controller() const {
   id.wctemp = static_cast<std::uint16_t>(config_.warning_temperature);
   id.cctemp = static_cast<std::uint16_t>(config_.critical_temperature);
   id.tnvmcap = {capacity_.count, 0};
+  id.unvmcap = {namespaces_.unallocated().count, 0};
   id.endgidmax = 1;
   id.sqes = 0x66;
   id.cqes = 0x44;
-  id.nn = namespaces;
+  id.nn = namespaces_.most();
   id.kas = keep_alive_unit_ms / 100;
   id.oncs = 0x5c;  // Dataset Management, Write Zeroes, save and select of features, Timestamp
   id.vwc = 0x06;   // no volatile cache; Flush of all namespaces is supported
-  id.mnan = 0;
+  id.mnan = namespaces_.most();
+  id.fna = 0x06;  // format of one namespace; a secure erase is of all, and may be cryptographic
   std::string name = "nqn.2024-01.org.flashpath:" + serial_;
   name.resize(std::min(name.size(), id.subnqn.size() - 1));
   std::copy(name.begin(), name.end(), id.subnqn.begin());
@@ -50,60 +53,133 @@ IdentifyController ControllerModel::identify_controller() const {
   return id;
 }
 
-IdentifyNamespace ControllerModel::identify_namespace() const {
+/// Without a namespace: what is common to all, in this format.
+IdentifyNamespace ControllerModel::identify_namespace(const Namespace* of, std::size_t format) const {
   IdentifyNamespace ns{};
-  ns.nsze = ns.ncap = ns.nuse = capacity_ / config_.lba;
-  ns.dlfeat = 0;
+  const Bytes lba = namespaces_.lba_of(format);
   ns.nsfeat = 1U << 4U;  // the four preferred sizes below are valid
-  ns.npwg = ns.npwa = static_cast<std::uint16_t>(std::clamp<std::uint64_t>(config_.write_chunk / config_.lba, 1, 65536) - 1);
-  ns.nvmcap = {capacity_.count, 0};
+  ns.npwg = ns.npwa = static_cast<std::uint16_t>(std::clamp<std::uint64_t>(config_.write_chunk / lba, 1, 65536) - 1);
   ns.endgid = 1;
-  const std::uint64_t unique = hash_text(serial_);
+  ns.nlbaf = static_cast<std::uint8_t>(namespaces_.formats().size() - 1);
+  std::ranges::copy(namespaces_.formats(), ns.lbaf.begin());
+  if (of == nullptr) return ns;
+  ns.flbas = static_cast<std::uint8_t>((format & 0xfU) | (format & 0x30U) << 1U);
+  ns.nsze = ns.ncap = ns.nuse = of->blocks();
+  ns.nvmcap = {of->allocated().count, 0};
+  const std::uint64_t unique = of->serial == 0 ? hash_text(serial_) : mix64(hash_text(serial_) + of->serial);
   big_endian(unique, ns.nguid.data());
   big_endian(mix64(unique), ns.nguid.data() + 8);
   big_endian(unique, ns.eui64.data());
-  ns.lbaf[0].lbads = static_cast<std::uint8_t>(std::countr_zero(config_.lba.count));
   return ns;
 }
 
-void ControllerModel::identify(Command& c, Time now) {
-  const auto cns = static_cast<std::uint8_t>(c.sqe.cdw10 & 0xffU);
-  const std::uint32_t nsid = c.sqe.nsid;
-  const unsigned csi = c.sqe.cdw11 >> 24U;
-  const bool known_namespace = nsid >= 1 && nsid <= namespaces;
-  c.data.assign(identify_size, 0);
-  switch (cns) {
-    case 0x00:
-      if (!known_namespace) return fail(c, Status::invalid_namespace);
-      put(c.data, identify_namespace());
-      break;
-    case 0x01: put(c.data, identify_controller()); break;
-    case 0x02:
-      if (nsid >= 0xffff'fffeU) return fail(c, Status::invalid_namespace);
-      for (std::uint32_t id = nsid + 1, at = 0; id <= namespaces; ++id, at += 4) put(c.data, id, at);
-      break;
-    case 0x03: {
-      if (!known_namespace) return fail(c, Status::invalid_namespace);
-      const IdentifyNamespace ns = identify_namespace();
-      put(c.data, NsDescriptorHead{.nidt = 2, .nidl = 16, .rsvd2 = 0});
-      put(c.data, ns.nguid, 4);
-      put(c.data, NsDescriptorHead{.nidt = 4, .nidl = 1, .rsvd2 = 0}, 20);  // CSI 0: NVM command set
-      break;
-    }
-    case 0x05:  // I/O command set specific namespace: nothing beyond CNS 00h
-      if (!known_namespace) return fail(c, Status::invalid_namespace);
-      if (csi != 0) return fail(c, Status::invalid_field);
-      break;
-    case 0x06:  // I/O command set specific controller: no limits beyond MDTS
-      if (csi != 0) return fail(c, Status::invalid_field);
-      break;
-    case 0x08:  // I/O command set independent namespace
-      if (!known_namespace) return fail(c, Status::invalid_namespace);
-      c.data[14] = 1;  // NSTAT: ready
-      break;
-    default: fail(c, Status::invalid_field); return;
+/// Namespace identification descriptors, §5.17.2.3: NGUID, EUI64, UUID, CSI.
+std::vector<unsigned char> ControllerModel::ns_descriptors(const Namespace& of) const {
+  const IdentifyNamespace ns = identify_namespace(&of, of.format);
+  std::array<std::uint8_t, 16> uuid = ns.nguid;  // RFC 9562 version 8: bits of our own
+  std::ranges::reverse(uuid);
+  uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0fU) | 0x80U);
+  uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3fU) | 0x80U);
+  std::vector<unsigned char> out;
+  const auto add = [&](std::uint8_t type, const auto& value) {
+    const std::array<unsigned char, 4> head{type, static_cast<unsigned char>(value.size()), 0, 0};
+    out.insert(out.end(), head.begin(), head.end());
+    out.insert(out.end(), value.begin(), value.end());
+  };
+  add(2, ns.nguid);
+  add(1, ns.eui64);
+  add(3, uuid);
+  add(4, std::array{static_cast<std::uint8_t>(of.set)});
+  return out;
+}
+
+/// Ascending identifiers above `after`, of namespaces that `counts` says.
+template <class Counts>
+void ControllerModel::ns_list(Command& c, Counts counts) const {
+  if (c.sqe.nsid >= 0xffff'fffeU) return fail(c, Status::invalid_namespace);
+  std::size_t at = 0;
+  for (const Namespace& ns : namespaces_.all()) {
+    if (ns.id <= c.sqe.nsid || !counts(ns) || at == identify_size) continue;
+    put(c.data, ns.id, at);
+    at += sizeof ns.id;
   }
-  answer_with(c, identify_size, now);
+}
+
+void ControllerModel::identify(Command& c, Time now) {
+  c.data.assign(identify_size, 0);
+  identify_data(c);
+  if (c.status == Status::success) answer_with(c, identify_size, now);
+}
+
+void ControllerModel::identify_data(Command& c) {
+  const std::uint32_t nsid = c.sqe.nsid;
+  const unsigned csi = c.sqe.cdw11 >> 24U, specific = c.sqe.cdw11 & 0xffffU;
+  const Namespace* const active = namespaces_.active(nsid);
+  const Namespace* const allocated = namespaces_.allocated(nsid);
+  const auto valid = [&] { return namespaces_.valid(nsid) || (fail(c, Status::invalid_namespace), false); };
+  const auto known_set = [&] { return csi <= static_cast<unsigned>(CommandSet::nvm) || (fail(c, Status::invalid_field), false); };
+  const auto is_active = [&](const Namespace& ns) { return namespaces_.active(ns.id) != nullptr; };
+  const auto is_allocated = [](const Namespace& ns) { return ns.id != 0; };
+  const auto of_set = [&](const Namespace& ns) { return static_cast<unsigned>(ns.set) == csi; };
+  // A valid identifier of no such namespace: zeros.
+  switch (static_cast<Cns>(c.sqe.cdw10 & 0xffU)) {
+    case Cns::ns:
+      if (nsid == 0xffff'ffffU) put(c.data, identify_namespace(nullptr, 0));
+      else if (valid() && active != nullptr) put(c.data, identify_namespace(active, active->format));
+      return;
+    case Cns::controller: put(c.data, identify_controller()); return;
+    case Cns::active_ns_list: ns_list(c, is_active); return;
+    case Cns::ns_descriptors:
+      if (!valid()) return;
+      if (active == nullptr) return fail(c, Status::invalid_field);
+      std::ranges::copy(ns_descriptors(*active), c.data.begin());
+      return;
+    case Cns::csi_ns:  // nothing beyond CNS 00h
+      if (known_set() && nsid != 0xffff'ffffU && valid() && active != nullptr && !of_set(*active)) fail(c, Status::invalid_field);
+      return;
+    case Cns::csi_controller: (void)known_set(); return;  // no limits beyond MDTS
+    case Cns::csi_active_ns_list:
+      if (known_set()) ns_list(c, [&](const Namespace& ns) { return is_active(ns) && of_set(ns); });
+      return;
+    case Cns::independent_ns:
+      if (!valid() || active == nullptr) return;
+      c.data[12] = 1;  // ENDGID
+      c.data[14] = 1;  // NSTAT: ready
+      return;
+    case Cns::format_ns:
+      if (specific >= namespaces_.formats().size()) return fail(c, Status::invalid_field);
+      put(c.data, identify_namespace(nullptr, specific));
+      return;
+    case Cns::csi_format_ns:
+      if (known_set() && specific >= namespaces_.formats().size()) fail(c, Status::invalid_field);
+      return;
+    case Cns::allocated_ns_list: ns_list(c, is_allocated); return;
+    case Cns::csi_allocated_ns_list:
+      if (known_set()) ns_list(c, [&](const Namespace& ns) { return is_allocated(ns) && of_set(ns); });
+      return;
+    case Cns::allocated_ns:
+      if (valid() && allocated != nullptr) put(c.data, identify_namespace(allocated, allocated->format));
+      return;
+    case Cns::controllers_of_ns:
+      if (!valid()) return;
+      if (active != nullptr && c.sqe.cdw10 >> 16U == 0) put(c.data, std::uint16_t{1});  // one: controller 0
+      return;
+    case Cns::controllers:
+      if (c.sqe.cdw10 >> 16U == 0) put(c.data, std::uint16_t{1});
+      return;
+    case Cns::ns_granularity:
+      c.data[4] = 0;  // one descriptor, 0-based
+      put(c.data, std::array{Namespaces::granule.count, Namespaces::granule.count}, 32);
+      return;
+    case Cns::endurance_groups:
+      if (specific <= 1) put(c.data, std::array<std::uint16_t, 2>{1, 1});
+      return;
+    case Cns::command_sets:
+      if (const auto id = c.sqe.cdw10 >> 16U; id != 0 && id != 0xffffU) return fail(c, Status::invalid_field);
+      put(c.data, std::uint64_t{1});  // one combination: the NVM command set
+      return;
+  }
+  fail(c, Status::invalid_field);
 }
 
 }  // namespace flashpath::nvme

@@ -18,10 +18,9 @@ void ControllerModel::execute_io(Command& c, Time now) {
     default: fail(c, Status::invalid_opcode); return;
   }
   const bool everywhere = opcode == IoOpcode::flush && c.sqe.nsid == 0xffff'ffffU;
-  if ((c.sqe.nsid == 0 || c.sqe.nsid > namespaces) && !everywhere) {
-    fail(c, Status::invalid_namespace);
-    return;
-  }
+  if (!everywhere && !known_namespace(c)) return;
+  if (taken(c)) return fail(c, Status::format_in_progress);
+  c.executing = true;
   if (c.sqe.psdt() != 0 || c.sqe.fuse() != 0) {  // neither SGLs nor fused operations
     fail(c, Status::invalid_field);
     return;
@@ -56,8 +55,8 @@ void ControllerModel::execute_io(Command& c, Time now) {
 /// The blocks of a read or write, checked against the namespace and MDTS.
 bool ControllerModel::block_range(Command& c, bool transfers) {
   const std::uint64_t blocks = c.sqe.nlb() + 1ULL;
-  const std::uint64_t all = capacity_ / config_.lba;
-  if (transfers && blocks * config_.lba.count > config_.mdts.count) {
+  const std::uint64_t lba = c.ns->lba.count, all = c.ns->blocks();
+  if (transfers && blocks * lba > config_.mdts.count) {
     fail(c, Status::invalid_field);
     return false;
   }
@@ -65,8 +64,8 @@ bool ControllerModel::block_range(Command& c, bool transfers) {
     fail(c, Status::lba_out_of_range);
     return false;
   }
-  c.begin = c.sqe.slba() * config_.lba.count;
-  c.length = blocks * config_.lba.count;
+  c.begin = c.sqe.slba() * lba;
+  c.length = blocks * lba;
   return true;
 }
 
@@ -77,7 +76,7 @@ void ControllerModel::read(Command& c, Time now) {
   begin_prps(c, now);
   const std::uint64_t step = config_.read_chunk.count;
   for (std::uint64_t at = 0; at < c.length && c.status == Status::success;) {
-    const std::uint64_t size = std::min(c.length - at, step - (c.begin + at) % step);
+    const std::uint64_t size = std::min({c.length - at, step - (c.begin + at) % step, c.ns->left(c.begin + at)});
     Chunk& chunk = new_chunk(c, ftl::RequestKind::read, at, size);
     outside.ftl(chunk.request, now);
     at += size;
@@ -100,7 +99,7 @@ void ControllerModel::simple_request(Command& c, ftl::RequestKind kind, std::uin
 
 /// The ranges of a Dataset Management command are here.
 void ControllerModel::trim_ranges(Command& c, Time now) {
-  const std::uint64_t all = capacity_ / config_.lba;
+  const std::uint64_t lba = c.ns->lba.count, all = c.ns->blocks();
   const std::size_t count = c.data.size() / sizeof(DsmRange);
   const auto range_at = [&](std::size_t i) {
     DsmRange range;
@@ -117,7 +116,11 @@ void ControllerModel::trim_ranges(Command& c, Time now) {
   if ((c.sqe.cdw11 & dsm_deallocate) == 0) return;  // access hints change nothing
   for (std::size_t i = 0; i < count; ++i) {
     const DsmRange range = range_at(i);
-    if (range.length != 0) simple_request(c, ftl::RequestKind::trim, range.slba * config_.lba.count, range.length * config_.lba.count, now);
+    for (std::uint64_t at = range.slba * lba, end = at + range.length * lba; at < end;) {
+      const std::uint64_t size = std::min(end - at, c.ns->left(at));
+      simple_request(c, ftl::RequestKind::trim, c.ns->place(at), size, now);
+      at += size;
+    }
   }
 }
 

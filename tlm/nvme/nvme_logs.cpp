@@ -10,6 +10,7 @@ namespace flashpath::nvme {
 namespace {
 constexpr std::uint32_t supported = 1;
 constexpr std::uint32_t changes_content = 1U << 1U;
+constexpr std::uint32_t namespace_inventory = 1U << 3U;
 constexpr std::uint32_t no_other_command = 1U << 16U;  // to the same namespace at the same time: CSE 001b
 }  // namespace
 
@@ -22,7 +23,7 @@ void ControllerModel::log_page(Command& c, Time now) {
   switch (page) {
     case LogPage::supported_pages:
       data.assign(1024, 0);
-      for (const unsigned id : {0U, 1U, 2U, 3U, 5U, 9U}) put(data, supported, id * 4U);
+      for (const unsigned id : {0U, 1U, 2U, 3U, 4U, 5U, 9U}) put(data, supported, id * 4U);
       break;
     case LogPage::error_information:
       data.assign(error_log_entries * sizeof(ErrorEntry), 0);
@@ -35,10 +36,20 @@ void ControllerModel::log_page(Command& c, Time now) {
       data.assign(sizeof(SmartLog), 0);
       put(data, smart_.log(health(), host_counts(now), now));
       break;
+    case LogPage::changed_ns_list: {
+      data.assign(4096, 0);
+      std::size_t at = 0;
+      for (const std::uint32_t id : changed_namespaces_) {
+        put(data, id, at);
+        at += sizeof id;
+      }
+      if (changed_namespaces_.size() > 1024) put(data, 0xffff'ffffU, 0);  // too many to be listed
+      break;
+    }
     case LogPage::endurance_group: {
       if ((c.sqe.cdw11 >> 16U) != 1) return fail(c, Status::invalid_field);  // log specific identifier: the group
       data.assign(sizeof(EnduranceGroupLog), 0);
-      put(data, smart_.endurance_group(health(), host_counts(now), capacity_, {}));
+      put(data, smart_.endurance_group(health(), host_counts(now), capacity_, namespaces_.unallocated()));
       break;
     }
     case LogPage::firmware_slot: {
@@ -53,6 +64,7 @@ void ControllerModel::log_page(Command& c, Time now) {
       CommandEffectsLog log{};
       for (const unsigned opcode : {0x00U, 0x01U, 0x02U, 0x04U, 0x05U, 0x06U, 0x08U, 0x09U, 0x0aU, 0x0cU, 0x18U})
         log.admin[opcode] = supported;
+      log.admin[0x0d] = log.admin[0x15] = supported | namespace_inventory;
       log.admin[0x80] = supported | changes_content | no_other_command;
       for (const unsigned opcode : {0x00U, 0x02U}) log.io[opcode] = supported;
       for (const unsigned opcode : {0x01U, 0x08U, 0x09U}) log.io[opcode] = supported | changes_content;
@@ -67,6 +79,7 @@ void ControllerModel::log_page(Command& c, Time now) {
   data.resize(dwords * 4, 0);
   if (!retain) {
     events_.seen(page);
+    if (page == LogPage::changed_ns_list) changed_namespaces_.clear();
     deliver_events(now);
   }
   answer_with(c, data.size(), now);

@@ -23,6 +23,7 @@ ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes cap
       data_mode_{data_mode},
       serial_{std::move(serial)},
       stats_{group, config.engines},
+      namespaces_{config, capacity},
       smart_{config},
       features_{config} {
   const auto timeout = static_cast<std::uint32_t>(

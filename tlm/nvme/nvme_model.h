@@ -19,12 +19,13 @@
 // Reset: commands inside finish what is under way and post nothing; CSTS.RDY falls when all of it is back.
 // Queue memory that answers an error sets CSTS.CFS; data and PRP lists that do end the command with Data Transfer Error.
 //
-// Not modelled: SGLs, metadata, fused commands, weighted round robin, interrupt coalescing, CMB/PMR, namespace
-// management, CID conflicts; Abort answers "not aborted". DTYPE 1 and 2 pass DSPEC on as the write's stream.
+// Not modelled: SGLs, metadata, fused commands, weighted round robin, interrupt coalescing, CMB/PMR,
+// CID conflicts; Abort answers "not aborted". DTYPE 1 and 2 pass DSPEC on as the write's stream.
 #pragma once
 #include <array>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@
 #include "base/stats.h"
 #include "nvme/events.h"
 #include "nvme/features.h"
+#include "nvme/namespaces.h"
 #include "nvme/nvme_config.h"
 #include "nvme/nvme_state.h"
 #include "nvme/nvme_stats.h"
@@ -91,7 +93,6 @@ class ControllerModel {
   static constexpr std::uint32_t admin_contexts = 8;
   static constexpr std::uint32_t async_event_limit = 4;
   static constexpr std::size_t error_log_entries = 64;
-  static constexpr std::uint32_t namespaces = 1;
   static constexpr std::uint64_t keep_alive_unit_ms = 1000;
   static constexpr Duration keep_alive_unit = 1s;
   static constexpr std::uint32_t csts_rdy = 1U;
@@ -169,12 +170,16 @@ class ControllerModel {
   void slots_free(Time now);
   void interrupt_later(Time now, std::uint64_t vector);
   void data_done(DmaRequest& dma, Time now);
-  void fail(Command& command, Status status);
+  static void fail(Command& command, Status status);
   void ended_by(Command& command, Journey& journey, Time end, Stage stage);
 
   // nvme_admin.cpp, nvme_identify.cpp
   void execute_admin(Command& command, Time now);
   void identify(Command& command, Time now);
+  void identify_data(Command& command);
+  template <class Counts>
+  void ns_list(Command& command, Counts counts) const;
+  std::vector<unsigned char> ns_descriptors(const Namespace& ns) const;
   void log_page(Command& command, Time now);
   void create_cq(Command& command);
   void create_sq(Command& command);
@@ -195,10 +200,22 @@ class ControllerModel {
 
   // nvme_format.cpp
   void format_nvm(Command& command, Time now);
-  void send_format(Time now);
+  void take_namespaces(Command& command, Namespace* ns, Time now);
+  bool taken(const Command& io) const;
+  void unmap_namespaces(Time now);
+  void unmapped(Time now);
+
+  // nvme_namespaces.cpp
+  bool known_namespace(Command& command);
+  void namespace_management(Command& command, Time now);
+  void create_namespace(Command& command);
+  void namespace_attachment(Command& command, Time now);
+  void attach(Command& command, Time now);
+  void namespace_changed(std::uint32_t id, Time now);
+
   void answer_with(Command& command, std::size_t size, Time now);
   IdentifyController identify_controller() const;
-  IdentifyNamespace identify_namespace() const;
+  IdentifyNamespace identify_namespace(const Namespace* ns, std::size_t format) const;
   ftl::Health health() const { return outside.health ? outside.health() : ftl::Health{}; }
   HostCounts host_counts(Time now) const;
 
@@ -261,8 +278,14 @@ class ControllerModel {
   Bytes staged_not_sent_{};
 
   // admin state
-  Command* format_ = nullptr;       // under way, or waiting for I/O commands that came before it
-  std::uint32_t format_waits_ = 0;  // how many of those; 0: the FTL is at it
+  Namespaces namespaces_;
+  struct Taking {
+    Command* command = nullptr;  // under way, or waiting for I/O commands that came before it
+    Namespace* ns = nullptr;     // null: all
+    std::uint32_t waits = 0;     // how many of those; 0: the FTL is at it
+    std::uint32_t pieces = 0;    // its answers still to come
+  } taking_;
+  std::set<std::uint32_t> changed_namespaces_;  // since the log was read
   Fifo<Command> async_requests_;
   Events events_;
   Smart smart_;

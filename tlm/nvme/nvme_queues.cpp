@@ -146,6 +146,7 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   c.admin = sq == 0;
   c.abandoned = c.io = c.prps_ready = c.executing = c.finished = c.ended = false;
   c.direction = Direction::none;
+  c.ns = nullptr;
   c.status = Status::success;
   c.result = 0;
   c.pending = 1;
@@ -186,11 +187,7 @@ void ControllerModel::process(Time now, std::uint64_t arg) {
     command.origin.mark(Stage::control, now);
     command.critical = command.origin;
     if (command.admin) execute_admin(command, now);
-    else if (format_ != nullptr) fail(command, Status::format_in_progress);
-    else {
-      command.executing = true;
-      execute_io(command, now);
-    }
+    else execute_io(command, now);
   }
   release(command, now);
 }
@@ -200,7 +197,7 @@ void ControllerModel::release(Command& command, Time now) {
   if (--command.pending != 0) return;
   if (command.executing) {
     command.executing = false;
-    if (format_ != nullptr && --format_waits_ == 0) send_format(now);
+    if (taken(command) && --taking_.waits == 0) unmap_namespaces(now);
   }
   if (command.abandoned) {
     leave(command, now);

@@ -10,6 +10,7 @@
 #include "base/timeline.h"
 #include "base/units.h"
 #include "ftl/ftl_request.h"
+#include "nvme/namespaces.h"
 #include "nvme/spec.h"
 
 namespace flashpath::nvme {
@@ -109,8 +110,9 @@ struct Command {
   std::uint16_t sq = 0;
   std::uint16_t cq = 0;
   bool admin = false;
-  bool abandoned = false;  ///< its queues are gone (reset): finish what is under way, post nothing
-  bool io = false;         ///< a user's read or write: its data is bulk
+  bool abandoned = false;         ///< its queues are gone (reset): finish what is under way, post nothing
+  bool io = false;                ///< a user's read or write: its data is bulk
+  const Namespace* ns = nullptr;  ///< an I/O command's; null: all, or none
   Direction direction = Direction::none;
   bool prps_ready = false;
   bool executing = false;  ///< an I/O command that a format has to wait for
@@ -120,7 +122,7 @@ struct Command {
   std::uint32_t result = 0;  ///< completion dword 0
   std::uint32_t pending = 0;
 
-  std::uint64_t begin = 0;          ///< first byte on the drive
+  std::uint64_t begin = 0;          ///< first byte in the namespace
   std::uint64_t length = 0;         ///< bytes moved
   std::uint64_t asked = 0;          ///< write: bytes asked of the host so far
   std::vector<unsigned char> data;  ///< of admin commands and ranges

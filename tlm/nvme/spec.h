@@ -141,6 +141,14 @@ enum class Status : std::uint16_t {
   feature_not_saveable = 0x10d,
   feature_not_changeable = 0x10e,
   feature_not_per_namespace = 0x10f,
+  namespace_capacity = 0x115,
+  namespace_id_unavailable = 0x116,
+  namespace_attached = 0x118,
+  namespace_not_attached = 0x11a,
+  thin_provisioning = 0x11b,
+  controller_list_invalid = 0x11c,
+  command_set_not_supported = 0x129,
+  command_set_not_enabled = 0x12a,
   write_fault = 0x280,
   unrecovered_read_error = 0x281,
   aborted_by_host = 0x371,
@@ -181,6 +189,8 @@ enum class AdminOpcode : std::uint8_t {
   get_features = 0x0a,
   async_event_request = 0x0c,
   keep_alive = 0x18,
+  namespace_management = 0x0d,
+  namespace_attachment = 0x15,
   format_nvm = 0x80,
 };
 
@@ -193,11 +203,28 @@ enum class IoOpcode : std::uint8_t {
   dataset_management = 0x09,
 };
 
+/// Command set identifiers, CSI.
+enum class CommandSet : std::uint8_t { nvm = 0, key_value = 1 };
+
 enum class Cns : std::uint8_t {  ///< Identify, §5.17
   ns = 0x00,
   controller = 0x01,
   active_ns_list = 0x02,
   ns_descriptors = 0x03,
+  csi_ns = 0x05,
+  csi_controller = 0x06,
+  csi_active_ns_list = 0x07,
+  independent_ns = 0x08,
+  format_ns = 0x09,
+  csi_format_ns = 0x0a,
+  allocated_ns_list = 0x10,
+  allocated_ns = 0x11,
+  controllers_of_ns = 0x12,
+  controllers = 0x13,
+  ns_granularity = 0x16,
+  endurance_groups = 0x19,
+  csi_allocated_ns_list = 0x1a,
+  command_sets = 0x1c,
 };
 
 enum class Feature : std::uint8_t {  ///< §5.27.1

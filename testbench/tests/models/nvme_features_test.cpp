@@ -62,7 +62,7 @@ TEST(NvmeFeatures, EveryIdentifier) {
       EXPECT_EQ(host.get(id, 0, 0).code(), Status::invalid_namespace);
       EXPECT_EQ(host.get(id, 0, 0xffff'ffff).code(), Status::invalid_namespace);
       EXPECT_EQ(host.set(id, 3, 0xffff'ffff).code(), Status::success);
-      EXPECT_EQ(host.set(id, 3, 9).code(), Status::invalid_namespace);
+      EXPECT_EQ(host.set(id, 3, 9).code(), Status::invalid_field);
     } else {
       EXPECT_EQ(host.set(id, 0, 1).code(), Status::feature_not_per_namespace) << id;
       EXPECT_EQ(host.set(id, 0, 77).code(), Status::invalid_namespace) << id;

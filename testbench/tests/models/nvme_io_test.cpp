@@ -218,7 +218,8 @@ TEST(NvmeIo, EveryMistakeHasItsStatus) {
   EXPECT_EQ(with([](Sqe& s) { s.opcode = 0x7f; }).code(), Status::invalid_opcode);
   EXPECT_TRUE(with([](Sqe& s) { s.opcode = 0x7f; }).dnr());
   EXPECT_EQ(with([](Sqe& s) { s.nsid = 0; }).code(), Status::invalid_namespace);
-  EXPECT_EQ(with([](Sqe& s) { s.nsid = 2; }).code(), Status::invalid_namespace);
+  EXPECT_EQ(with([](Sqe& s) { s.nsid = 33; }).code(), Status::invalid_namespace);
+  EXPECT_EQ(with([](Sqe& s) { s.nsid = 2; }).code(), Status::invalid_field);  // inactive
   EXPECT_EQ(with([](Sqe& s) { s.nsid = 0xffff'ffff; }).code(), Status::invalid_namespace);
   EXPECT_EQ(with([](Sqe& s) { s.flags = 0x40; }).code(), Status::invalid_field);  // SGL
   EXPECT_EQ(with([](Sqe& s) { s.flags = 0x01; }).code(), Status::invalid_field);  // fused

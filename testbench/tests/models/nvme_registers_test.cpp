@@ -230,7 +230,7 @@ TEST(NvmeAdmin, IdentifyDescribesControllerAndNamespace) {
   ASSERT_EQ(ask(1, 0), Status::success);
   const auto controller = answer(IdentifyController{});
   EXPECT_EQ(controller.mdts, 8);  // 2^8 pages: 1 MiB
-  EXPECT_EQ(controller.nn, 1U);
+  EXPECT_EQ(controller.nn, 32U);
   EXPECT_EQ(controller.sqes, 0x66);
   EXPECT_EQ(controller.ver, version_2_0);
   EXPECT_EQ((std::string_view{controller.sn.data(), 4}), "S1  ");
@@ -240,7 +240,9 @@ TEST(NvmeAdmin, IdentifyDescribesControllerAndNamespace) {
   const auto ns = answer(IdentifyNamespace{});
   EXPECT_EQ(ns.nsze, 262144U);
   EXPECT_EQ(ns.lbaf[0].lbads, 12);
-  EXPECT_EQ(ask(0, 2), Status::invalid_namespace);
+  EXPECT_EQ(ask(0, 33), Status::invalid_namespace);
+  ASSERT_EQ(ask(0, 2), Status::success);  // inactive: zeros
+  EXPECT_EQ(answer(IdentifyNamespace{}).nsze, 0U);
   ASSERT_EQ(ask(2, 0), Status::success);
   EXPECT_EQ(host.memory.at<std::uint64_t>(data_at + 0x800), 1U);
   ASSERT_EQ(ask(2, 1), Status::success);
@@ -249,7 +251,7 @@ TEST(NvmeAdmin, IdentifyDescribesControllerAndNamespace) {
   ASSERT_EQ(ask(3, 1), Status::success);
   EXPECT_EQ(host.memory.at<std::uint16_t>(data_at + 0x800), 0x1002U);
   EXPECT_EQ(ask(8, 1), Status::success);
-  EXPECT_EQ(ask(0x13, 1), Status::invalid_field);
+  EXPECT_EQ(ask(0x14, 1), Status::invalid_field);
   EXPECT_EQ(host.admin_command({.opcode = 0x06, .prp1 = unmapped, .cdw10 = 1}).code(), Status::data_transfer_error);
   EXPECT_EQ(host.admin_command({.opcode = 0x06, .prp1 = data_at + 1, .cdw10 = 1}).code(), Status::prp_offset_invalid);
 }

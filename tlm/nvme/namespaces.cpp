@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nvme/namespaces.h"
+
+#include <bit>
+
+namespace flashpath::nvme {
+namespace {
+constexpr std::uint64_t grain = Namespaces::granule.count;
+}
+
+Namespaces::Namespaces(const Config& config, Bytes capacity) : capacity_{capacity}, taken_(ceil_div(capacity.count, grain)) {
+  const auto offer = [&](Bytes lba) {
+    const bool fits = config.read_chunk % lba == Bytes{} && config.write_chunk % lba == Bytes{} && config.mdts >= lba;
+    const auto lbads = static_cast<std::uint8_t>(std::countr_zero(lba.count));
+    const bool there = std::ranges::any_of(formats_, [&](const LbaFormat& f) { return f.lbads == lbads; });
+    if (fits && !there) formats_.push_back({.ms = 0, .lbads = lbads, .rp = 0});
+  };
+  offer(config.lba);
+  offer(512_B);
+  offer(4_KiB);
+  all_.resize(config.max_namespaces);
+  Status status{};
+  create(Bytes{capacity.count / config.lba.count * config.lba.count}, 0, CommandSet::nvm, status)->attached = true;
+}
+
+std::uint32_t Namespaces::count() const {
+  return static_cast<std::uint32_t>(std::ranges::count_if(all_, [](const Namespace& ns) { return ns.id != 0; }));
+}
+
+std::uint64_t Namespaces::length_of(std::size_t index) const {
+  return index + 1 == taken_.size() ? capacity_.count - index * grain : grain;
+}
+
+Bytes Namespaces::unallocated() const {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < taken_.size(); ++i) sum += taken_[i] ? 0 : length_of(i);
+  return {sum};
+}
+
+/// The first hole that is large enough as a whole, else holes in ascending order.
+Namespace* Namespaces::create(Bytes size, std::uint8_t format, CommandSet set, Status& status) {
+  const auto slot = std::ranges::find(all_, 0U, &Namespace::id);
+  status = Status::namespace_id_unavailable;
+  if (slot == all_.end()) return nullptr;
+  status = Status::namespace_capacity;
+  if (size > unallocated()) return nullptr;
+  std::vector<Extent> holes;
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    if (taken_[i]) continue;
+    if (!holes.empty() && holes.back().drive + holes.back().length == i * grain) holes.back().length += length_of(i);
+    else holes.push_back({.at = 0, .drive = i * grain, .length = length_of(i)});
+  }
+  const auto large = std::ranges::find_if(holes, [&](const Extent& e) { return e.length >= size.count; });
+  if (large != holes.end()) holes = {*large};
+  Namespace ns;
+  for (Extent hole : holes) {
+    const std::uint64_t done = ns.allocated().count;
+    if (done >= size.count) break;
+    hole.at = done;
+    hole.length = std::min(hole.length, ceil_div(size.count - done, grain) * grain);
+    for (std::uint64_t i = hole.drive / grain; i * grain < hole.drive + hole.length; ++i) taken_[i] = true;
+    ns.extents.push_back(hole);
+  }
+  status = Status::success;
+  ns.id = static_cast<std::uint32_t>(slot - all_.begin()) + 1;
+  ns.set = set;
+  ns.format = format;
+  ns.serial = created_++;
+  ns.size = size;
+  ns.lba = lba_of(format);
+  *slot = std::move(ns);
+  return &*slot;
+}
+
+void Namespaces::remove(Namespace& ns) {
+  for (const Extent& e : ns.extents) {
+    for (std::uint64_t i = e.drive / grain; i * grain < e.drive + e.length; ++i) taken_[i] = false;
+  }
+  ns = Namespace{};
+}
+
+void Namespaces::reformat(Namespace& ns, std::uint8_t format) {
+  ns.format = format;
+  ns.lba = lba_of(format);
+  ns.size = Bytes{std::min(ns.size.count, ns.allocated().count) / ns.lba.count * ns.lba.count};
+}
+
+}  // namespace flashpath::nvme

@@ -27,7 +27,8 @@ void ControllerModel::execute_admin(Command& c, Time now) {
     case AdminOpcode::namespace_management: namespace_management(c, now); return;
     case AdminOpcode::namespace_attachment: namespace_attachment(c, now); return;
     case AdminOpcode::format_nvm: format_nvm(c, now); return;
-    case AdminOpcode::abort: c.result = 1; return;  // bit 0: the command was not aborted; it ends by itself
+    case AdminOpcode::abort: abort(c, now); return;
+    case AdminOpcode::doorbell_buffer_config: doorbell_buffers(c, now); return;
     default: fail(c, Status::invalid_opcode); return;
   }
 }
@@ -75,6 +76,7 @@ void ControllerModel::create_cq(Command& c) {
   cq.interrupts = (c.sqe.cdw11 & 2U) != 0;
   cq.vector = static_cast<std::uint16_t>(vector);
   cq.base = c.sqe.prp1;
+  if (shadowing_) shadows_[2 * std::size_t{id} + 1].event = Shadow::none;
   cq.size = size;
   queues_negotiable_ = false;
 }
@@ -94,6 +96,7 @@ void ControllerModel::create_sq(Command& c) {
   sq.exists = true;
   sq.cq = static_cast<std::uint16_t>(cq);
   sq.base = c.sqe.prp1;
+  if (shadowing_) shadows_[2 * std::size_t{id}].event = Shadow::none;
   sq.size = size;
   sq.rung.assign(size, Time{});
   ++cqs_[cq].submission_queues;

@@ -138,6 +138,7 @@ void ControllerModel::dma_done(DmaRequest& dma, Time now) {
     case DmaRequest::Purpose::prp_list: list_done(dma, now); return;
     case DmaRequest::Purpose::data: data_done(dma, now); return;
     case DmaRequest::Purpose::cqe: cqe_done(dma, now); return;
+    case DmaRequest::Purpose::shadow: shadow_done(dma, now); return;
   }
 }
 

@@ -38,7 +38,7 @@ void ControllerModel::get_feature(Command& c, Time now) {
     case Feature::interrupt_vector_configuration: {
       const std::uint32_t vector = c.sqe.cdw11 & 0xffffU;
       if (vector > config_.max_queues) return fail(c, Status::invalid_field);
-      c.result = vector | (current && coalescing_disabled_[vector] ? 1U << 16U : 0U);
+      c.result = vector | (current && coalescer_.excluded(static_cast<std::uint16_t>(vector)) ? 1U << 16U : 0U);
       return;
     }
     case Feature::timestamp: {
@@ -83,7 +83,7 @@ void ControllerModel::set_feature(Command& c, Time now) {
       return health_changed(now);
     case Feature::interrupt_vector_configuration:
       if ((value & 0xffffU) > config_.max_queues) return fail(c, Status::invalid_field);
-      coalescing_disabled_[value & 0xffffU] = (value >> 16U & 1U) != 0;
+      coalescer_.exclude(static_cast<std::uint16_t>(value), (value >> 16U & 1U) != 0);
       return;
     default: break;
   }
@@ -100,6 +100,7 @@ void ControllerModel::apply_feature(Feature feature, Time now) {
       events_.configure(value);
       health_changed(now);
       return;
+    case Feature::interrupt_coalescing: coalescer_.configure(value); return;
     case Feature::keep_alive: keep_alive(now); return;
     default: return;
   }

@@ -25,10 +25,10 @@ IdentifyController ControllerModel::identify_controller() const {
   id.mdts = static_cast<std::uint8_t>(std::countr_zero(config_.mdts / config_.min_page));
   id.ver = version_2_0;
   id.cntrltype = 1;
-  id.oaes = 1U << 8U;               // namespace attribute notices
-  id.ctratt = 1U << 4U | 1U << 7U;  // endurance groups, namespace granularity
-  id.oacs = 1U << 1U | 1U << 3U;    // Format NVM, namespace management
-  id.acl = 3;
+  id.oaes = 1U << 8U;                        // namespace attribute notices
+  id.ctratt = 1U << 4U | 1U << 7U;           // endurance groups, namespace granularity
+  id.oacs = 1U << 1U | 1U << 3U | 1U << 8U;  // Format NVM, namespace management, doorbell buffers
+  id.acl = abort_limit - 1;
   id.aerl = async_event_limit - 1;
   id.frmw = 0x03;  // one slot, read-only
   id.lpa = 0x02;   // commands supported log; SMART for the whole controller

@@ -23,7 +23,8 @@ void ControllerModel::check(Laws& laws, Time now) const {
   if (flow_.inside() == 0 && chunks_.outstanding() == 0) {
     laws.expect(staged_ == Bytes{}, "no write data is left in the staging window");
     laws.expect(free_buffers_.size() == buffers_.size(), "all data buffers are back");
-    laws.equal("DMA requests not returned", dmas_.outstanding(), "fetches under way", fetch_pool_.outstanding());
+    laws.equal("DMA requests not returned", dmas_.outstanding(), "fetches and shadow doorbells under way",
+               fetch_pool_.outstanding() + shadow_dmas_);
   }
 }
 

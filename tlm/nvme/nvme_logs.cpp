@@ -62,7 +62,7 @@ void ControllerModel::log_page(Command& c, Time now) {
     }
     case LogPage::commands_supported: {
       CommandEffectsLog log{};
-      for (const unsigned opcode : {0x00U, 0x01U, 0x02U, 0x04U, 0x05U, 0x06U, 0x08U, 0x09U, 0x0aU, 0x0cU, 0x18U})
+      for (const unsigned opcode : {0x00U, 0x01U, 0x02U, 0x04U, 0x05U, 0x06U, 0x08U, 0x09U, 0x0aU, 0x0cU, 0x18U, 0x7cU})
         log.admin[opcode] = supported;
       log.admin[0x0d] = log.admin[0x15] = supported | namespace_inventory;
       log.admin[0x80] = supported | changes_content | no_other_command;

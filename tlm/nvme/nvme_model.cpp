@@ -92,6 +92,10 @@ void ControllerModel::write32(std::uint64_t offset, std::uint32_t value, Time no
     case 0x0c: intms_ |= value; return;
     case 0x10: intms_ &= ~value; return;
     case 0x14: write_cc(Cc{value}, now); return;
+    case 0x1c: csts_ &= ~(value & csts_nssro); return;  // write one to clear; the rest is read only
+    case 0x20:
+      if (value == nssr_signature) subsystem_reset(now);
+      return;
     case 0x24:
       if (!enabled) aqa_ = value & 0x0fff'0fffU;
       return;
@@ -118,12 +122,12 @@ void ControllerModel::write_cc(Cc value, Time now) {
   cc_ = value;
   if (before.en() && !value.en()) reset(now);
   if (!before.en() && value.en() && !resetting_) enable(now);
-  if (value.shn() != 0 && before.shn() == 0) shutdown(now);
+  if ((value.shn() == 1 || value.shn() == 2) && before.shn() == 0) shutdown(value.shn() == 1, now);
 }
 
 void ControllerModel::enable(Time now) {
   ++epoch_;
-  csts_ = 0;
+  csts_ &= csts_nssro;
   shut_down_ = false;
   ++shutdowns_;
   const bool valid = cc_.css() == 0 && cc_.ams() == 0 && cc_.mps() >= cap_.mpsmin() && cc_.mps() <= cap_.mpsmax() && (aqa_ & 0xfffU) != 0 &&
@@ -155,8 +159,10 @@ void ControllerModel::became_ready(Time now, std::uint64_t epoch) {
   warned_ = 0;
   features_.reset();
   host_behavior_ = {};
-  coalescing_disabled_.assign(config_.max_queues + 1U, false);
-  for (const Feature f : {Feature::arbitration, Feature::async_event_configuration, Feature::keep_alive}) apply_feature(f, now);
+  coalescer_.reset(config_.max_queues + 1U);
+  shadowing_ = false;
+  for (const Feature f : {Feature::arbitration, Feature::interrupt_coalescing, Feature::async_event_configuration, Feature::keep_alive})
+    apply_feature(f, now);
   running_ = true;
   csts_ |= csts_rdy;
   health_changed(now);
@@ -200,16 +206,34 @@ void ControllerModel::reset(Time now) {
   drained(now);
 }
 
+/// NSSR, §3.7.1: as a reset, and the admin queue's registers are forgotten, too.
+void ControllerModel::subsystem_reset(Time now) {
+  const bool enabled = cc_.en();
+  cc_ = {};
+  aqa_ = 0;
+  asq_ = acq_ = 0;
+  csts_ |= csts_nssro;
+  if (enabled) reset(now);
+  ++shutdowns_;
+  csts_ &= ~(csts_shst_occurring | csts_shst_complete);
+}
+
 /// CSTS.RDY falls when nothing of the past is under way any more: the host may then reuse its memory.
 void ControllerModel::drained(Time now) {
-  if (!resetting_ || commands_.outstanding() != 0 || fetches_ != 0) return;
+  if (!resetting_ || commands_.outstanding() != 0 || fetches_ != 0 || shadow_dmas_ != 0) return;
   resetting_ = false;
-  csts_ &= csts_shst_occurring | csts_shst_complete;
+  csts_ &= csts_shst_occurring | csts_shst_complete | csts_nssro;
   if (cc_.en()) enable(now);
 }
 
-void ControllerModel::shutdown(Time now) {
+/// A normal one flushes first; an abrupt one trusts the capacitors.
+void ControllerModel::shutdown(bool normal, Time now) {
   shut_down_ = true;
+  if (!normal) {
+    ++shutdowns_;
+    csts_ = (csts_ & ~csts_shst_occurring) | csts_shst_complete;
+    return;
+  }
   csts_ = (csts_ & ~csts_shst_complete) | csts_shst_occurring;
   Chunk& chunk = chunks_.take();
   chunk = Chunk{};
@@ -252,30 +276,30 @@ void ControllerModel::doorbell(std::uint64_t offset, std::uint32_t value, Time n
     bad_doorbell(static_cast<std::uint32_t>(qid), AsyncErrorInfo::invalid_doorbell_register, now);
     return;
   }
-  if (!completion) {
-    SubmissionQueue& sq = sqs_[qid];
-    if (value >= sq.size) {
-      bad_doorbell(static_cast<std::uint32_t>(qid), AsyncErrorInfo::invalid_doorbell_value, now);
-      return;
-    }
-    while (sq.tail != value) {
-      sq.rung[sq.tail] = now;
-      sq.tail = sq.tail + 1 == sq.size ? 0 : sq.tail + 1;
-    }
-    mark_ready(static_cast<std::uint16_t>(qid));
-    wake_arbiter(now);
-    return;
+  if (completion) head_is(static_cast<std::uint16_t>(qid), value, now);
+  else tail_is(static_cast<std::uint16_t>(qid), value, now);
+}
+
+void ControllerModel::tail_is(std::uint16_t qid, std::uint32_t value, Time now) {
+  SubmissionQueue& sq = sqs_[qid];
+  if (value >= sq.size) return bad_doorbell(qid, AsyncErrorInfo::invalid_doorbell_value, now);
+  while (sq.tail != value) {
+    sq.rung[sq.tail] = now;
+    sq.tail = sq.tail + 1 == sq.size ? 0 : sq.tail + 1;
   }
+  mark_ready(qid);
+  wake_arbiter(now);
+}
+
+void ControllerModel::head_is(std::uint16_t qid, std::uint32_t value, Time now) {
   CompletionQueue& cq = cqs_[qid];
   const std::uint32_t unread = cq.tail >= cq.head ? cq.tail - cq.head : cq.tail + cq.size - cq.head;
   const std::uint32_t taken = value >= cq.head ? value - cq.head : value + cq.size - cq.head;
-  if (value >= cq.size || taken > unread) {
-    bad_doorbell(static_cast<std::uint32_t>(qid), AsyncErrorInfo::invalid_doorbell_value, now);
-    return;
-  }
+  if (value >= cq.size || taken > unread) return bad_doorbell(qid, AsyncErrorInfo::invalid_doorbell_value, now);
   cq.head = value;
   while (!cq.backlog.empty() && !cq.full()) post(cq.backlog.pop(), now);
   if (cq.backlog.empty()) wake_arbiter(now);
+  else look_at_shadow(std::size_t{2} * qid + 1, now);
 }
 
 void ControllerModel::bad_doorbell(std::uint32_t qid, AsyncErrorInfo info, Time now) {

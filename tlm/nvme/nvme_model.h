@@ -19,8 +19,8 @@
 // Reset: commands inside finish what is under way and post nothing; CSTS.RDY falls when all of it is back.
 // Queue memory that answers an error sets CSTS.CFS; data and PRP lists that do end the command with Data Transfer Error.
 //
-// Not modelled: SGLs, metadata, fused commands, weighted round robin, interrupt coalescing, CMB/PMR,
-// CID conflicts; Abort answers "not aborted". DTYPE 1 and 2 pass DSPEC on as the write's stream.
+// Not modelled: SGLs, metadata, fused commands, weighted round robin, CMB/PMR,
+// CID conflicts. DTYPE 1 and 2 pass DSPEC on as the write's stream.
 #pragma once
 #include <array>
 #include <deque>
@@ -33,6 +33,7 @@
 #include "base/delegate.h"
 #include "base/laws.h"
 #include "base/stats.h"
+#include "nvme/coalescer.h"
 #include "nvme/events.h"
 #include "nvme/features.h"
 #include "nvme/namespaces.h"
@@ -92,11 +93,13 @@ class ControllerModel {
  private:
   static constexpr std::uint32_t admin_contexts = 8;
   static constexpr std::uint32_t async_event_limit = 4;
+  static constexpr std::uint32_t abort_limit = 4;
   static constexpr std::size_t error_log_entries = 64;
   static constexpr std::uint64_t keep_alive_unit_ms = 1000;
   static constexpr Duration keep_alive_unit = 1s;
   static constexpr std::uint32_t csts_rdy = 1U;
   static constexpr std::uint32_t csts_cfs = 1U << 1U;
+  static constexpr std::uint32_t csts_nssro = 1U << 4U;
   static constexpr std::uint32_t csts_shst_occurring = 1U << 2U;
   static constexpr std::uint32_t csts_shst_complete = 2U << 2U;
 
@@ -108,8 +111,11 @@ class ControllerModel {
   void became_ready(Time now, std::uint64_t epoch);
   void reset(Time now);
   void drained(Time now);
-  void shutdown(Time now);
+  void shutdown(bool normal, Time now);
+  void subsystem_reset(Time now);
   void doorbell(std::uint64_t offset, std::uint32_t value, Time now);
+  void tail_is(std::uint16_t qid, std::uint32_t value, Time now);
+  void head_is(std::uint16_t qid, std::uint32_t value, Time now);
   void bad_doorbell(std::uint32_t qid, AsyncErrorInfo info, Time now);
   void fatal(Time now);
   void abandon_all(Time now);
@@ -168,7 +174,6 @@ class ControllerModel {
   void settle_slots(Time now);
   void wake_slots();
   void slots_free(Time now);
-  void interrupt_later(Time now, std::uint64_t vector);
   void data_done(DmaRequest& dma, Time now);
   static void fail(Command& command, Status status);
   void ended_by(Command& command, Journey& journey, Time end, Stage stage);
@@ -197,6 +202,23 @@ class ControllerModel {
   void feature_data(Command& command, Time now);
   void keep_alive(Time now);
   void keep_alive_over(Time now, std::uint64_t serial);
+
+  // nvme_interrupts.cpp
+  void completed_in_memory(std::uint16_t cq, Time now);
+  void coalescing_over(Time now, std::uint64_t vector_and_epoch, std::uint64_t serial);
+  void signal(std::uint16_t vector, Time now);
+  void interrupt_later(Time now, std::uint64_t vector);
+
+  // nvme_shadow.cpp
+  void doorbell_buffers(Command& command, Time now);
+  void look_at_shadow(std::size_t index, Time now);
+  void move_shadow(Shadow& shadow, bool to_event_index, Time now);
+  void shadow_done(DmaRequest& dma, Time now);
+  void shadow_arrived(Time now, std::uint64_t index);
+
+  // nvme_abort.cpp
+  void abort(Command& command, Time now);
+  void aborted(Command& victim, Time now);
 
   // nvme_format.cpp
   void format_nvm(Command& command, Time now);
@@ -298,8 +320,13 @@ class ControllerModel {
   Features features_;
   Timestamp timestamp_;
   std::array<std::uint8_t, 3> host_behavior_{};  // ACRE, ETDAS, LBAFEE
-  std::vector<bool> coalescing_disabled_;        // by vector
-  std::uint64_t keep_alive_serial_ = 0;          // an older timer is not heard
+  Coalescer coalescer_;
+  std::vector<Shadow> shadows_;  // by doorbell number
+  bool shadowing_ = false;
+  std::uint64_t shadow_base_ = 0, event_base_ = 0;
+  std::uint32_t shadow_dmas_ = 0;
+  std::uint32_t aborts_ = 0;             // that wait for their victim to leave
+  std::uint64_t keep_alive_serial_ = 0;  // an older timer is not heard
   bool queues_negotiable_ = true;
 };
 

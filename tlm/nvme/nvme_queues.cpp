@@ -124,6 +124,7 @@ void ControllerModel::fetch_arrived(Time now, std::uint64_t arg) {
   }
   fetch_pool_.give(fetch);
   mark_ready(id);
+  if (sq.head == sq.tail) look_at_shadow(std::size_t{2} * id, now);
   sq_deleted(id, now);
   wake_arbiter(now);
 }
@@ -144,7 +145,8 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   c.sq = sq;
   c.cq = sqs_[sq].cq;
   c.admin = sq == 0;
-  c.abandoned = c.io = c.prps_ready = c.executing = c.finished = c.ended = false;
+  c.aborter = nullptr;
+  c.begun = c.abandoned = c.io = c.prps_ready = c.executing = c.finished = c.ended = false;
   c.direction = Direction::none;
   c.ns = nullptr;
   c.status = Status::success;
@@ -171,6 +173,7 @@ void ControllerModel::leave(Command& c, Time now) {
   (c.newer != nullptr ? c.newer->older : newest_) = c.older;
   if (c.older != nullptr) c.older->newer = c.newer;
   ++free_contexts_[c.admin ? 1 : 0];
+  if (c.aborter != nullptr) aborted(c, now);
   if (!c.admin && --io_inside_ == 0) {
     io_busy_ += std::max(now - io_since_, Duration{});
     io_since_ = std::max(now, io_since_);
@@ -183,11 +186,12 @@ void ControllerModel::leave(Command& c, Time now) {
 
 void ControllerModel::process(Time now, std::uint64_t arg) {
   Command& command = *reinterpret_cast<Command*>(arg);
+  command.begun = true;
   if (!command.abandoned) {
     command.origin.mark(Stage::control, now);
     command.critical = command.origin;
-    if (command.admin) execute_admin(command, now);
-    else execute_io(command, now);
+    if (command.admin && command.status == Status::success) execute_admin(command, now);
+    else if (command.status == Status::success) execute_io(command, now);
   }
   release(command, now);
 }
@@ -220,6 +224,7 @@ void ControllerModel::complete(Time now, std::uint64_t arg) {
     ++stats_.full_queue;
     if (!sqs_[command.sq].deleting) {
       cq.backlog.push(command);
+      look_at_shadow(std::size_t{2} * command.cq + 1, now);
       return;
     }
     const std::uint16_t sq = command.sq;  // its completion is implied by the deletion
@@ -314,12 +319,7 @@ void ControllerModel::cqe_done(DmaRequest& dma, Time now) {
   }
   --sqs_[sq_id].inside;
   sq_deleted(sq_id, now);
-  const CompletionQueue& cq = cqs_[cq_id];
-  if (!cq.interrupts || !outside.interrupt) return;
-  if (now > agenda_.now()) agenda_.post<&ControllerModel::interrupt_later>(now, this, cq.vector);
-  else outside.interrupt(cq.vector, now);
+  completed_in_memory(cq_id, now);
 }
-
-void ControllerModel::interrupt_later(Time now, std::uint64_t vector) { outside.interrupt(static_cast<std::uint16_t>(vector), now); }
 
 }  // namespace flashpath::nvme

@@ -21,7 +21,7 @@ struct Chunk;
 /// One access to host memory. The controller fills in the upper part and hands it to its `dma` delegate; the other
 /// side fills in `ok`, `stream` (reads: when the bytes are there) and `journey`, and calls dma_done().
 struct DmaRequest {
-  enum class Purpose : std::uint8_t { sqe_fetch, prp_list, data, cqe };
+  enum class Purpose : std::uint8_t { sqe_fetch, prp_list, data, cqe, shadow };
 
   bool write = false;  ///< to host memory
   std::uint64_t address = 0;
@@ -85,6 +85,15 @@ class Fifo {
     return item;
   }
   T* front() const { return head_; }
+  /// An item that is in the list.
+  void remove(T& item) {
+    T* before = nullptr;
+    for (T* at = head_; at != &item; at = at->next) before = at;
+    (before == nullptr ? head_ : before->next) = item.next;
+    if (tail_ == &item) tail_ = before;
+    item.next = nullptr;
+    --size_;
+  }
   bool empty() const { return head_ == nullptr; }
   std::size_t size() const { return size_; }
 
@@ -115,6 +124,7 @@ struct Command {
   const Namespace* ns = nullptr;  ///< an I/O command's; null: all, or none
   Direction direction = Direction::none;
   bool prps_ready = false;
+  bool begun = false;      ///< has left its front end
   bool executing = false;  ///< an I/O command that a format has to wait for
   bool finished = false;   ///< nothing is under way any more, a completion is due
   bool ended = false;      ///< its completion entry has left
@@ -136,6 +146,7 @@ struct Command {
   Journey origin;    ///< until its data phase begins
   Journey critical;  ///< of the piece that finished last
   Cqe cqe{};
+  Command* aborter = nullptr;  ///< an Abort that waits for this one to leave
   Command* next = nullptr;
   Command* newer = nullptr;  ///< all commands inside, doubly linked
   Command* older = nullptr;
@@ -164,6 +175,18 @@ struct Fetch {
   Time begun{};
   std::vector<Sqe> entries;
   Fetch* next = nullptr;
+};
+
+/// A queue's tail or head in the host's shadow of the doorbells; by doorbell number.
+struct Shadow {
+  std::uint32_t index = 0;
+  std::uint32_t value = 0;
+  std::uint64_t epoch = 0;
+  bool busy = false;     ///< a DMA is under way
+  bool written = false;  ///< it was of the event index
+  bool ok = true;
+  static constexpr std::uint32_t none = 0xffff'ffffU;
+  std::uint32_t event = none;  ///< the event index in host memory, as far as known
 };
 
 struct SubmissionQueue {

@@ -44,6 +44,9 @@ class Statistics {
   stats::Counter handed_on{group_, "handed_on", U::byte, "write data given to the FTL"};
   stats::Counter write_dropped{group_, "write_dropped", U::byte, "write data of failed or abandoned commands"};
   stats::Counter media_errors{group_, "media_errors", U::count, "uncorrectable reads and failed writes"};
+  stats::Counter aborted{group_, "aborted", U::count, "commands that ended by an Abort"};
+  stats::Counter interrupts{group_, "interrupts", U::count, "interrupt messages"};
+  stats::Counter shadow_accesses{group_, "shadow_accesses", U::count, "DMA to shadow doorbells and event indices"};
   stats::Counter events{group_, "events", U::count, "asynchronous events reported"};
   stats::Counter critical_warning{group_, "critical_warning", U::count, "SMART critical warning bits at the end"};
   stats::Counter available_spare{group_, "available_spare", U::count, "percent at the end, SMART"};

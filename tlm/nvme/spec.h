@@ -47,9 +47,9 @@ struct Cap {
   constexpr std::uint32_t css() const { return static_cast<std::uint32_t>((raw >> 37U) & 0xffU); }  ///< bit 0: NVM command set
   constexpr unsigned mpsmin() const { return static_cast<unsigned>((raw >> 48U) & 0xfU); }          ///< page 4 KiB << mpsmin
   constexpr unsigned mpsmax() const { return static_cast<unsigned>((raw >> 52U) & 0xfU); }
-  /// Contiguous queues required, NVM command set, ready with media (CRMS.CRWMS).
+  /// Contiguous queues required, subsystem reset, NVM command set, ready with media (CRMS.CRWMS).
   static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax) {
-    std::uint64_t raw = (mqes & 0xffffU) | (1ULL << 16U) | (1ULL << 37U) | (1ULL << 59U);
+    std::uint64_t raw = (mqes & 0xffffU) | (1ULL << 16U) | (1ULL << 36U) | (1ULL << 37U) | (1ULL << 59U);
     raw |= static_cast<std::uint64_t>(to & 0xffU) << 24U;
     raw |= static_cast<std::uint64_t>(dstrd & 0xfU) << 32U;
     raw |= static_cast<std::uint64_t>(mpsmin & 0xfU) << 48U;
@@ -58,7 +58,8 @@ struct Cap {
   }
 };
 
-inline constexpr std::uint32_t version_2_0 = 0x0002'0000;  ///< VS, §3.1.3.2
+inline constexpr std::uint32_t nssr_signature = 0x4e56'4d65;  ///< "NVMe", §3.1.3.8
+inline constexpr std::uint32_t version_2_0 = 0x0002'0000;     ///< VS, §3.1.3.2
 
 /// CC, §3.1.3.5.
 struct Cc {
@@ -190,6 +191,7 @@ enum class AdminOpcode : std::uint8_t {
   async_event_request = 0x0c,
   keep_alive = 0x18,
   namespace_management = 0x0d,
+  doorbell_buffer_config = 0x7c,
   namespace_attachment = 0x15,
   format_nvm = 0x80,
 };

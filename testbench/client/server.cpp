@@ -111,6 +111,10 @@ Answer Server::shape(std::uint32_t nsid) {
   }
   // NVM Command Set 1.0 §4.1.5.1: NSZE at 0, FLBAS at 26, LBA formats from 128.
   std::memcpy(&a.result2, identify.data(), 8);
+  if (a.result2 == 0) {  // not active
+    a.error = ENXIO;
+    return a;
+  }
   const unsigned format = (identify[26] & 0xfU) | ((identify[26] >> 1U) & 0x30U);
   std::uint32_t lbaf = 0;
   std::memcpy(&lbaf, identify.data() + 128 + std::size_t{format} * 4, 4);

@@ -57,6 +57,9 @@ void add_run_options(CLI::App& app, RunOptions& options);
 /// fio's sizes: 4k is 4 KiB there and here; our own units work too.
 std::string unit_of_fio(std::string text);
 
+/// What stood after `--` on the command line.
+std::vector<std::string>& other_command();
+
 /// Each registers one command; the function given back runs it.
 using Command = std::function<int()>;
 Command add_describe(CLI::App& app);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <string_view>
 #include <systemc>
 
 #include "base/error.h"
@@ -43,6 +44,11 @@ void add_run_options(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
 }
 
+std::vector<std::string>& other_command() {
+  static std::vector<std::string> words;
+  return words;
+}
+
 namespace {
 
 constexpr const char* examples = R"(
@@ -64,7 +70,18 @@ Exit codes: 0 done; 2 bad input (every mistake is listed); 3 a conservation law 
 4 the result could not be written; 130 interrupted (the partial result is on disk).
 )";
 
+/// What follows `--` is another program's business: it is taken off before our options are read.
+int split_at_dashes(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view{argv[i]} != "--") continue;
+    other_command().assign(argv + i + 1, argv + argc);
+    return i;
+  }
+  return argc;
+}
+
 int run(int argc, char** argv) {
+  argc = split_at_dashes(argc, argv);
   CLI::App app{"flashpath: a cycle-approximate model of a DPU and the flash path behind it (SystemC/TLM-2.0)", "flashpath"};
   app.footer(examples);
   app.set_version_flag("--version", std::string("flashpath ") + version);
@@ -91,6 +108,8 @@ int run(int argc, char** argv) {
   }
   try {
     watch_for_interrupt();
+    if (!other_command().empty() && app.get_subcommands().front()->get_name() != "shell")
+      throw UserErrors{{"-- " + other_command().front() + ": only `flashpath shell` runs another program"}};
     return commands.at(app.get_subcommands().front())();
   } catch (const UserErrors& errors) {
     for (const auto& message : errors.list) std::fprintf(stderr, "flashpath: %s\n", message.c_str());

@@ -18,11 +18,11 @@ namespace {
 
 struct ShellOptions {
   PlatformOptions platform;
-  std::vector<std::string> command;
   std::string log;
 };
 
 constexpr const char* teaches = R"(
+After -- comes the program to run, with its arguments; without it your $SHELL.
 The drive is drive 0 of the platform, alone: controller, FTL and flash with real bytes, without the DPU and its link. It lives as long as the
 shell: what one command writes the next one reads. Time passes only while a command is under way.
 
@@ -87,7 +87,7 @@ int run_shell(const ShellOptions& o) {
     fmt::print(stderr, "flashpath: no socket for the drive: {}\n", std::strerror(errno));
     return exit_unwritable;
   }
-  std::vector<std::string> words = o.command;
+  std::vector<std::string> words = other_command();
   if (words.empty()) {
     const char* const own = std::getenv("SHELL");
     words.emplace_back(own != nullptr ? own : "/bin/sh");
@@ -123,7 +123,6 @@ int run_shell(const ShellOptions& o) {
 Command add_shell(CLI::App& app) {
   auto o = std::make_shared<ShellOptions>();
   add_platform_options(app, o->platform, "single-drive");
-  app.add_option("command", o->command, "the program and its arguments, after --; none: $SHELL")->type_name("COMMAND");
   app.add_option("--log", o->log, "a line per NVMe command, with its simulated latency, into FILE (-: stderr)")->type_name("FILE");
   app.footer(teaches);
   return [o] { return run_shell(*o); };

@@ -132,7 +132,7 @@ TEST(PolledHost, ACommandThatNeverEndsIsGivenUpAndTheDriveWorksAgain) {
 TEST(ShellServer, AnswersAsTheKernelWould) {
   PolledHost host{small()};
   ASSERT_TRUE(host.bring_up());
-  Server server{host, "", nullptr};
+  client::Server server{host, "", nullptr};
   std::vector<unsigned char> data, metadata;
   const Answer shape = server.answer({.ask = Ask::shape, .nsid = 1}, data, metadata);
   EXPECT_EQ(shape.result & 0xffffffffU, small().nvme.lba.count);

@@ -4,65 +4,38 @@
 #include <algorithm>
 #include <bit>
 
-#include "base/error.h"
-
 namespace flashpath {
 
-Agenda::Agenda() {
-  heads_.fill(none);
-  tails_.fill(none);
+Agenda::Agenda() = default;
+
+void Agenda::grow() {
+  free_ = static_cast<std::uint32_t>(pool_.size());
+  pool_.emplace_back().next = none;
 }
 
-void Agenda::post(Time at, Action action, void* self, std::uint64_t arg, std::uint64_t arg2, Priority priority) {
-  invariant(at >= now_, "an action was posted for the past", "agenda", now_);
-  std::uint32_t index = free_;
-  if (index == none) {
-    index = static_cast<std::uint32_t>(pool_.size());
-    pool_.emplace_back();
-  } else {
-    free_ = pool_[index].next;
-  }
-  const std::uint64_t order = static_cast<std::uint64_t>(priority) << 61U | sequence_++;
-  pool_[index] = {at, order, action, self, arg, arg2, none};
-  const bool earliest = !running_ && earlier_ != nullptr && at < next();
-  if (bucket_of(at) < base_ + ring) {
-    insert_near(index);
-  } else {
-    far_.push_back(index);
-    std::push_heap(far_.begin(), far_.end(), [this](std::uint32_t a, std::uint32_t b) { return before(pool_[b], pool_[a]); });
-  }
-  ++size_;
-  if (earliest) earlier_(earlier_self_, at, 0, 0);
-}
-
-void Agenda::insert_near(std::uint32_t index) {
-  Event& event = pool_[index];
-  const std::size_t slot = bucket_of(event.at) % ring;
-  ++near_;
-  event.next = none;
-  if (heads_[slot] == none) {
-    heads_[slot] = tails_[slot] = index;
-    occupied_[slot / 64] |= std::uint64_t{1} << (slot % 64);
-    return;
-  }
-  if (!before(event, pool_[tails_[slot]])) {  // the common case: posted in order
-    pool_[tails_[slot]].next = index;
-    tails_[slot] = index;
-    return;
-  }
-  std::uint32_t* link = &heads_[slot];
-  while (*link != none && !before(event, pool_[*link])) link = &pool_[*link].next;
+/// Posted out of order.
+void Agenda::insert_between(Slot& slot, std::uint32_t index, Event& event) {
+  std::uint32_t* link = &slot.head;
+  while (!before(event, pool_[*link])) link = &pool_[*link].next;
   event.next = *link;
   *link = index;
 }
 
+void Agenda::insert_far(std::uint32_t index) {
+  far_.push_back(index);
+  std::push_heap(far_.begin(), far_.end(), [this](std::uint32_t a, std::uint32_t b) { return before(pool_[b], pool_[a]); });
+  far_bucket_ = bucket_of(pool_[far_.front()].at);
+}
+
+/// Takes in what the ring's horizon now reaches.
 void Agenda::refill() {
   const auto later = [this](std::uint32_t a, std::uint32_t b) { return before(pool_[b], pool_[a]); };
-  while (!far_.empty() && bucket_of(pool_[far_.front()].at) < base_ + ring) {
+  while (far_bucket_ < base_ + ring) {
     std::pop_heap(far_.begin(), far_.end(), later);
     const std::uint32_t index = far_.back();
     far_.pop_back();
-    insert_near(index);
+    far_bucket_ = far_.empty() ? ~std::uint64_t{0} : bucket_of(pool_[far_.front()].at);
+    insert_near(index, pool_[index]);
   }
 }
 
@@ -82,56 +55,32 @@ std::uint64_t Agenda::first_bucket() const {
 /// Moves the ring's start, and takes in what its horizon now reaches. The start follows now() and never what is
 /// merely pending: a post may come for any moment from now() on, and must find a bucket of its own.
 void Agenda::rebase(std::uint64_t bucket) {
-  if (bucket == base_) return;
   base_ = bucket;
-  refill();
+  if (far_bucket_ < base_ + ring) refill();
 }
 
 /// What is far lies beyond everything in the ring, so it counts only when the ring is empty.
 Time Agenda::next() const {
-  if (near_ != 0) return pool_[heads_[first_bucket() % ring]].at;
+  if (near_ != 0) return pool_[slots_[first_bucket() % ring].head].at;
   return far_.empty() ? never : pool_[far_.front()].at;
+}
+
+/// The ring's first bucket is empty: moves on to the next action, if it is due by `limit`; else `none`.
+std::uint32_t Agenda::seek(Time limit) {
+  std::uint64_t bucket = far_bucket_;
+  if (near_ != 0) {
+    bucket = first_bucket();
+    if (pool_[slots_[bucket % ring].head].at > limit) return none;
+  } else if (far_.empty() || pool_[far_.front()].at > limit) {
+    return none;
+  }
+  rebase(bucket);
+  return slots_[bucket % ring].head;
 }
 
 void Agenda::step() {
   invariant(size_ != 0, "step() on an empty agenda", "agenda", now_);
-  rebase(near_ != 0 ? first_bucket() : bucket_of(pool_[far_.front()].at));
-  run_first();
-}
-
-bool Agenda::step_until(Time limit) {
-  if (near_ != 0) {
-    const std::uint64_t bucket = first_bucket();
-    if (pool_[heads_[bucket % ring]].at > limit) return false;
-    rebase(bucket);
-  } else {
-    if (far_.empty() || pool_[far_.front()].at > limit) return false;
-    rebase(bucket_of(pool_[far_.front()].at));
-  }
-  run_first();
-  return true;
-}
-
-/// Runs the head of the ring's first bucket.
-void Agenda::run_first() {
-  const std::size_t slot = base_ % ring;
-  const std::uint32_t index = heads_[slot];
-  const Event event = pool_[index];
-  heads_[slot] = event.next;
-  if (event.next == none) {
-    tails_[slot] = none;
-    occupied_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
-  }
-  pool_[index].next = free_;
-  free_ = index;
-  --near_;
-  --size_;
-  ++executed_;
-  now_ = event.at;
-  const bool nested = running_;
-  running_ = true;
-  event.action(event.self, event.at, event.arg, event.arg2);
-  running_ = nested;
+  step_until(never);
 }
 
 void Agenda::run_until(Time limit) {
@@ -143,7 +92,7 @@ void Agenda::advance_to(Time at) {
   if (at == never || at <= now_) return;
   invariant(next() >= at, "time moved over a pending action", "agenda", now_);
   now_ = at;
-  rebase(bucket_of(at));
+  if (const std::uint64_t bucket = bucket_of(at); bucket != base_) rebase(bucket);
 }
 
 }  // namespace flashpath

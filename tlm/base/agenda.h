@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/error.h"
 #include "base/units.h"
 
 namespace flashpath {
@@ -36,7 +37,17 @@ class Agenda {
   Agenda& operator=(const Agenda&) = delete;
 
   /// Posts an action for `at`, which must not lie before now().
-  void post(Time at, Action action, void* self, std::uint64_t arg = 0, std::uint64_t arg2 = 0, Priority priority = Priority::arrive);
+  void post(Time at, Action action, void* self, std::uint64_t arg = 0, std::uint64_t arg2 = 0, Priority priority = Priority::arrive) {
+    invariant(at >= now_, "an action was posted for the past", "agenda", now_);
+    if (free_ == none) [[unlikely]]
+      grow();
+    if (!running_ && earlier_ != nullptr && at < next()) [[unlikely]] {
+      put(at, action, self, arg, arg2, priority);
+      earlier_(earlier_self_, at, 0, 0);
+      return;
+    }
+    put(at, action, self, arg, arg2, priority);
+  }
 
   /// Posts a member function: `agenda.post<&Die::sense_done>(at, this, op)`.
   template <auto Member, class T>
@@ -60,7 +71,16 @@ class Agenda {
   /// Runs the earliest action; there must be one.
   void step();
   /// Runs the earliest action if there is one, at or before `limit`.
-  bool step_until(Time limit);
+  bool step_until(Time limit) {
+    std::uint32_t first = slots_[base_ % ring].head;
+    if (first == none) [[unlikely]] {
+      first = seek(limit);
+      if (first == none) return false;
+    }
+    if (pool_[first].at > limit) return false;
+    run_first(first);
+    return true;
+  }
   /// Runs everything up to and including `limit`.
   void run_until(Time limit);
   /// Runs until nothing is pending.
@@ -79,7 +99,7 @@ class Agenda {
   }
 
  private:
-  struct Event {
+  struct alignas(64) Event {
     Time at;
     std::uint64_t order;  // priority in the top bits, sequence below
     Action action;
@@ -87,33 +107,87 @@ class Agenda {
     std::uint64_t arg, arg2;
     std::uint32_t next;
   };
+  struct Slot {
+    std::uint32_t head = none, tail = none;
+  };
   static constexpr std::uint32_t none = 0xffffffffU;
   static constexpr unsigned width_bits = 17;
   static constexpr std::size_t ring = 4096;
 
   static std::uint64_t bucket_of(Time t) { return static_cast<std::uint64_t>(t.time_since_epoch().count()) >> width_bits; }
-  bool before(const Event& a, const Event& b) const { return a.at != b.at ? a.at < b.at : a.order < b.order; }
-  void insert_near(std::uint32_t index);
-  void run_first();
+  static bool before(const Event& a, const Event& b) { return a.at != b.at ? a.at < b.at : a.order < b.order; }
+
+  void put(Time at, Action action, void* self, std::uint64_t arg, std::uint64_t arg2, Priority priority) {
+    const std::uint32_t index = free_;
+    Event& event = pool_[index];
+    free_ = event.next;
+    event.at = at;
+    event.order = static_cast<std::uint64_t>(priority) << 61U | sequence_++;
+    event.action = action;
+    event.self = self;
+    event.arg = arg;
+    event.arg2 = arg2;
+    ++size_;
+    if (bucket_of(at) < base_ + ring) insert_near(index, event);
+    else insert_far(index);
+  }
+  void insert_near(std::uint32_t index, Event& event) {
+    const std::size_t number = bucket_of(event.at) % ring;
+    Slot& slot = slots_[number];
+    ++near_;
+    event.next = none;
+    if (slot.head == none) {
+      slot.head = slot.tail = index;
+      occupied_[number / 64] |= std::uint64_t{1} << (number % 64);
+    } else if (!before(event, pool_[slot.tail])) {  // the common case: posted in order
+      pool_[slot.tail].next = index;
+      slot.tail = index;
+    } else {
+      insert_between(slot, index, event);
+    }
+  }
+  /// Runs the head of the ring's first bucket.
+  void run_first(std::uint32_t index) {
+    const std::size_t number = base_ % ring;
+    Slot& slot = slots_[number];
+    Event& event = pool_[index];
+    slot.head = event.next;
+    if (event.next == none) occupied_[number / 64] &= ~(std::uint64_t{1} << (number % 64));
+    event.next = free_;
+    free_ = index;
+    --near_;
+    --size_;
+    ++executed_;
+    now_ = event.at;
+    const bool nested = running_;
+    running_ = true;
+    event.action(event.self, event.at, event.arg, event.arg2);
+    running_ = nested;
+  }
+  void grow();
+  void insert_between(Slot& slot, std::uint32_t index, Event& event);
+  void insert_far(std::uint32_t index);
+  std::uint32_t seek(Time limit);
   void refill();
   void rebase(std::uint64_t bucket);
   std::uint64_t first_bucket() const;
 
-  std::vector<Event> pool_;
+  // What every action touches comes first.
   std::uint32_t free_ = none;
-  std::array<std::uint32_t, ring> heads_{};
-  std::array<std::uint32_t, ring> tails_{};
-  std::array<std::uint64_t, ring / 64> occupied_{};
-  std::vector<std::uint32_t> far_;  // a heap by (at, order)
-  std::uint64_t base_ = 0;          // absolute bucket number the ring starts at; at most that of now()
-  std::size_t near_ = 0;            // events in the ring
+  bool running_ = false;
+  std::uint64_t base_ = 0;  // absolute bucket number the ring starts at; at most that of now()
+  std::size_t near_ = 0;    // events in the ring
   std::size_t size_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t executed_ = 0;
   Time now_{};
-  bool running_ = false;
+  std::vector<Event> pool_;
   Action earlier_ = nullptr;
   void* earlier_self_ = nullptr;
+  std::uint64_t far_bucket_ = ~std::uint64_t{0};  // of the earliest in far_
+  std::vector<std::uint32_t> far_;                // a heap by (at, order)
+  std::array<std::uint64_t, ring / 64> occupied_{};
+  std::array<Slot, ring> slots_{};
 };
 
 }  // namespace flashpath

@@ -2,7 +2,6 @@
 #include "base/stats.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace flashpath::stats {
 
@@ -16,13 +15,6 @@ std::string_view name_of(Unit unit) {
   return "?";
 }
 
-// Values below 2^sub_bits have a bucket each; above, each power of two is cut into 2^sub_bits buckets.
-std::size_t Histogram::index_of(std::uint64_t v) {
-  if (v < (std::uint64_t{1} << sub_bits)) return static_cast<std::size_t>(v);
-  const auto exponent = static_cast<unsigned>(std::bit_width(v)) - 1U - sub_bits;
-  return static_cast<std::size_t>((std::uint64_t{exponent + 1U} << sub_bits) + ((v >> exponent) - (std::uint64_t{1} << sub_bits)));
-}
-
 std::uint64_t Histogram::highest_of(std::size_t index) {
   if (index < (std::size_t{1} << sub_bits)) return index;
   const std::uint64_t exponent = (index >> sub_bits) - 1U;
@@ -34,10 +26,10 @@ void Histogram::add(Duration value, std::uint64_t times) {
   if (times == 0) return;  // must not touch min and max
   const auto v = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0));
   const std::size_t index = index_of(v);
-  if (index >= buckets_.size()) buckets_.resize(index + 1U + (index >> 2U));
+  if (index >= buckets_.size()) grow(index);
   buckets_[index] += times;
-  if (count_ == 0 || value < min_) min_ = value;
-  if (count_ == 0 || value > max_) max_ = value;
+  min_ = std::min(min_, value);
+  max_ = std::max(max_, value);
   count_ += times;
   sum_ += static_cast<Wide>(v) * times;
 }
@@ -46,8 +38,8 @@ void Histogram::merge(const Histogram& other) {
   if (other.count_ == 0) return;
   if (other.buckets_.size() > buckets_.size()) buckets_.resize(other.buckets_.size());
   for (std::size_t i = 0; i < other.buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
-  min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
-  max_ = count_ == 0 ? other.max_ : std::max(max_, other.max_);
+  min_ = std::min(min_, other.min_);
+  max_ = std::max(max_, other.max_);
   count_ += other.count_;
   sum_ += other.sum_;
 }
@@ -56,7 +48,8 @@ void Histogram::clear() {
   buckets_.clear();
   count_ = 0;
   sum_ = 0;
-  min_ = max_ = Duration{};
+  min_ = Duration::max();
+  max_ = Duration::min();
 }
 
 Duration Histogram::percentile(std::uint64_t ppm) const {

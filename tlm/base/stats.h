@@ -4,6 +4,8 @@
 // A block owns a `stats::Group`; its counters, timers and histograms are members that register themselves
 // with a name, a unit and a sentence. An increment is one add; nobody looks a counter up by name.
 #pragma once
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -95,13 +97,24 @@ class Histogram {
   Histogram(const Histogram&) = delete;
   Histogram& operator=(const Histogram&) = delete;
 
-  void add(Duration value, std::uint64_t times = 1);
+  void add(Duration value) {
+    const auto v = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0));
+    const std::size_t index = index_of(v);
+    if (index >= buckets_.size()) [[unlikely]]
+      grow(index);
+    ++buckets_[index];
+    min_ = std::min(min_, value);
+    max_ = std::max(max_, value);
+    ++count_;
+    sum_ += v;
+  }
+  void add(Duration value, std::uint64_t times);
   void merge(const Histogram& other);
   void clear();
 
   std::uint64_t count() const { return count_; }
   Duration min() const { return count_ == 0 ? Duration{} : min_; }
-  Duration max() const { return max_; }
+  Duration max() const { return count_ == 0 ? Duration{} : max_; }
   /// Exact sum in picoseconds; 128 bits, since an hour of a million concurrent requests overflows 64.
   Wide sum() const { return sum_; }
   double mean() const { return count_ == 0 ? 0.0 : static_cast<double>(sum_) / static_cast<double>(count_); }
@@ -114,14 +127,20 @@ class Histogram {
 
  private:
   static constexpr unsigned sub_bits = 7;
-  static std::size_t index_of(std::uint64_t v);
+  /// Values below 2^sub_bits have a bucket each; above, each power of two is cut into 2^sub_bits buckets.
+  static std::size_t index_of(std::uint64_t v) {
+    if (v < (std::uint64_t{1} << sub_bits)) return static_cast<std::size_t>(v);
+    const auto exponent = static_cast<unsigned>(std::bit_width(v)) - 1U - sub_bits;
+    return static_cast<std::size_t>((std::uint64_t{exponent + 1U} << sub_bits) + ((v >> exponent) - (std::uint64_t{1} << sub_bits)));
+  }
+  void grow(std::size_t index) { buckets_.resize(index + 1U + (index >> 2U)); }
   static std::uint64_t highest_of(std::size_t index);
 
   std::vector<std::uint64_t> buckets_;
   std::uint64_t count_ = 0;
   Wide sum_ = 0;
-  Duration min_{};
-  Duration max_{};
+  Duration min_ = Duration::max();
+  Duration max_ = Duration::min();
 };
 
 }  // namespace flashpath::stats

@@ -14,7 +14,7 @@ Cores::Cores(const sc_core::sc_module_name& name, Environment& environment, cons
 
 Duration Cores::access(CoreId core, tlm::tlm_command command, std::uint64_t address, Bytes size, unsigned char* data, Time at) {
   Payload& payload = pool_.take(command, address, size, data);
-  Transfer& transfer = *payload.get_extension<Transfer>();
+  Transfer& transfer = transfer_of(payload);
   transfer.master = Master::core;
   transfer.source = static_cast<std::uint16_t>(core.value);
   transfer.stream = {at, at};
@@ -73,7 +73,7 @@ void Cores::leave(Time now, std::uint64_t arg) {
   Access& access = *reinterpret_cast<Access*>(arg);
   Payload& payload =
       pool_.take(access.read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, access.address, {access.size}, access.bytes.data());
-  Transfer& transfer = *payload.get_extension<Transfer>();
+  Transfer& transfer = transfer_of(payload);
   transfer.master = Master::core;
   transfer.source = static_cast<std::uint16_t>(access.core.value);
   transfer.owner = &access;
@@ -82,7 +82,7 @@ void Cores::leave(Time now, std::uint64_t arg) {
 }
 
 void Cores::responded(Payload& payload, Time now) {
-  Access& access = *static_cast<Access*>(payload.get_extension<Transfer>()->owner);
+  Access& access = *static_cast<Access*>(transfer_of(payload).owner);
   ++answered_;
   const bool failed = payload.is_response_error();
   if (failed) ++failed_;

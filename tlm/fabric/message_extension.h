@@ -21,7 +21,7 @@ using MessagePool = PayloadPool<MessageExtension>;
 
 /// The message a payload carries; nullptr if it carries none.
 inline Message* message_of(Payload& payload) {
-  auto* extension = payload.get_extension<MessageExtension>();
+  auto* extension = extension_of<MessageExtension>(payload);
   return extension == nullptr ? nullptr : &extension->message;
 }
 

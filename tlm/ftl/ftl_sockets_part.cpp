@@ -13,7 +13,7 @@ FtlSockets::FtlSockets(Agenda& agenda, Submit submit, FlashAnswered flash_answer
       flash_answered_{flash_answered} {}
 
 void FtlSockets::arrived(Payload& payload, Time now) {
-  FtlCommand* const command = payload.get_extension<FtlCommand>();
+  FtlCommand* const command = extension_of<FtlCommand>(payload);
   const bool reads = payload.is_read();
   if (command == nullptr || reads != (command->request.kind == RequestKind::read)) {
     payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
@@ -41,16 +41,16 @@ void FtlSockets::answered(Request& request, Time now) {
 void FtlSockets::issue(nand::Op& op, Time now) {
   const Bytes size{std::max<std::uint64_t>(op.size.count, 1)};
   Payload& payload = pool_.take(op.kind == nand::OpKind::read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, 0, size, op.data);
-  payload.get_extension<nand::FlashCommand>()->op = op;
-  Transfer& transfer = *payload.get_extension<Transfer>();
+  extension_of<nand::FlashCommand>(payload)->op = op;
+  Transfer& transfer = transfer_of(payload);
   transfer.owner = &op;
   transfer.stream = {now, now};
   flash.send(payload, now);
 }
 
 void FtlSockets::flash_responded(Payload& payload, Time now) {
-  nand::Op& op = *static_cast<nand::Op*>(payload.get_extension<Transfer>()->owner);
-  const nand::Op& answer = payload.get_extension<nand::FlashCommand>()->op;
+  nand::Op& op = *static_cast<nand::Op*>(transfer_of(payload).owner);
+  const nand::Op& answer = extension_of<nand::FlashCommand>(payload)->op;
   op.status = answer.status;
   op.dead = answer.dead;
   op.retries = answer.retries;

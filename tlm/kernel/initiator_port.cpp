@@ -14,12 +14,7 @@ InitiatorPort::InitiatorPort(const char* name, Agenda& agenda, Event responded, 
   socket.register_nb_transport_bw(this, &InitiatorPort::nb_transport_bw);
 }
 
-void InitiatorPort::send(Payload& payload, Time now, Time when) {
-  ++unanswered_;
-  if (requesting_ == nullptr && queue_.empty() && when >= free_at_) {
-    issue(payload, now, when);
-    return;
-  }
+void InitiatorPort::queue_up(Payload& payload, Time now, Time when) {
   queue_.push_back({&payload, when});
   if (requesting_ == nullptr && !going_on_) {
     going_on_ = true;
@@ -41,12 +36,9 @@ void InitiatorPort::go_on(Time now) {
 }
 
 /// Looked for once everything is bound.
-Responder* InitiatorPort::peer() {
-  if (!sought_) {
-    sought_ = true;
-    direct_ = Responder::behind(socket.operator->());
-  }
-  return direct_;
+void InitiatorPort::seek_peer() {
+  sought_ = true;
+  direct_ = Responder::behind(socket.operator->());
 }
 
 Time InitiatorPort::call(Payload& payload, Time at) {
@@ -57,7 +49,7 @@ Time InitiatorPort::call(Payload& payload, Time at) {
 }
 
 /// BEGIN_REQ at `at`; it becomes the moment of what the target says to it.
-Responder::Reply InitiatorPort::begin(Payload& payload, Time& at) {
+inline Responder::Reply InitiatorPort::begin(Payload& payload, Time& at) {
   if (Responder* const target = peer()) return target->request(payload, at, *this);
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
   sc_core::sc_time delay = to_sc(at - kernel_now());
@@ -65,6 +57,25 @@ Responder::Reply InitiatorPort::begin(Payload& payload, Time& at) {
   if (status == tlm::TLM_ACCEPTED) return Responder::Reply::later;
   at = kernel_now() + from_sc(delay);
   return status == tlm::TLM_UPDATED && phase == tlm::END_REQ ? Responder::Reply::taken : Responder::Reply::completed;
+}
+
+/// Called for the request whose phase it is.
+inline void InitiatorPort::end_request(Payload& payload, Time now) {
+  requesting_ = nullptr;
+  if (accepted_) accepted_(payload, now);
+  if (requesting_ == nullptr && !queue_.empty() && !going_on_) go_on(now);
+}
+
+void InitiatorPort::request_ended(Time now, std::uint64_t arg) {
+  Payload& payload = as_payload(arg);
+  if (requesting_ == &payload) end_request(payload, now);  // else the response came first and ended the request phase
+}
+
+void InitiatorPort::response_arrived(Time now, std::uint64_t arg) {
+  Payload& payload = as_payload(arg);
+  if (requesting_ == &payload) end_request(payload, now);  // BEGIN_RESP implies END_REQ, for its own request only
+  --unanswered_;
+  responded_(payload, now);
 }
 
 void InitiatorPort::issue(Payload& payload, Time now, Time when) {
@@ -117,21 +128,6 @@ tlm::tlm_sync_enum InitiatorPort::nb_transport_bw(Payload& payload, tlm::tlm_pha
   response(payload, at);
   phase = tlm::END_RESP;
   return tlm::TLM_COMPLETED;
-}
-
-void InitiatorPort::request_ended(Time now, std::uint64_t arg) {
-  Payload& payload = as_payload(arg);
-  if (requesting_ != &payload) return;  // the response came first and ended the request phase
-  requesting_ = nullptr;
-  if (accepted_) accepted_(payload, now);
-  if (requesting_ == nullptr && !queue_.empty() && !going_on_) go_on(now);
-}
-
-void InitiatorPort::response_arrived(Time now, std::uint64_t arg) {
-  Payload& payload = as_payload(arg);
-  request_ended(now, arg);  // BEGIN_RESP implies END_REQ, for its own request only
-  --unanswered_;
-  responded_(payload, now);
 }
 
 }  // namespace flashpath

@@ -31,7 +31,11 @@ class InitiatorPort final : public Requester {
   /// Sends now, or when the requests before it have been accepted. `now` is the agenda's.
   void send(Payload& payload, Time now) { send(payload, now, now); }
   /// The same, for a request that is at the socket only at `when` >= now: the delay is annotated, no event is spent on it.
-  void send(Payload& payload, Time now, Time when);
+  void send(Payload& payload, Time now, Time when) {
+    ++unanswered_;
+    if (requesting_ == nullptr && when >= free_at_ && queue_.empty()) issue(payload, now, when);
+    else queue_up(payload, now, when);
+  }
   /// b_transport at `at` (not from a thread that may not wait, unless the target answers with a delay): when it is done.
   Time call(Payload& payload, Time at);
 
@@ -50,23 +54,30 @@ class InitiatorPort final : public Requester {
     Payload* payload;
     Time when;
   };
-  Responder* peer();
+  void seek_peer();
+  Responder* peer() {
+    if (!sought_) [[unlikely]]
+      seek_peer();
+    return direct_;
+  }
   Responder::Reply begin(Payload& payload, Time& at);
+  void queue_up(Payload& payload, Time now, Time when);
   void issue(Payload& payload, Time now, Time when);
+  void end_request(Payload& payload, Time now);
   void go_on(Time now);
   void request_ended(Time now, std::uint64_t payload);
   void response_arrived(Time now, std::uint64_t payload);
 
   Agenda& agenda_;
+  Responder* direct_ = nullptr;    // the target, if it is a port of ours
+  Payload* requesting_ = nullptr;  // between its BEGIN_REQ and END_REQ
+  Time free_at_{};                 // when the last request phase ends, if that was announced ahead
+  std::size_t unanswered_ = 0;
   Event responded_, accepted_;
-  Responder* direct_ = nullptr;  // the target, if it is a port of ours
   bool sought_ = false;
+  bool going_on_ = false;  // go_on() is posted
   Ahead ahead_;
   std::deque<Waiting> queue_;
-  Time free_at_{};                 // when the last request phase ends, if that was announced ahead
-  bool going_on_ = false;          // go_on() is posted
-  Payload* requesting_ = nullptr;  // between its BEGIN_REQ and END_REQ
-  std::size_t unanswered_ = 0;
 };
 
 }  // namespace flashpath

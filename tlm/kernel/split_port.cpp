@@ -36,37 +36,30 @@ void SplitPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
 }
 
 Time SplitPort::loose(Payload& payload, Time at) {
+  if (loose_) return loose_(payload, at);
   sc_core::sc_time delay = to_sc(at - kernel_now());
   b_transport(payload, delay);
   return kernel_now() + from_sc(delay);
 }
 
-Responder::Reply SplitPort::request(Payload& payload, Time& at, Requester& from) {
-  direct_ = &from;
-  return begin(payload, at);
-}
-
 /// BEGIN_REQ. `at` becomes the moment of the response if that is known already.
-Responder::Reply SplitPort::begin(Payload& payload, Time& at) {
+inline Responder::Reply SplitPort::begin(Payload& payload, Time& at) {
   if (at > agenda_.now() && !ahead_) {  // annotated into the future, or the agenda has been idle: arrive at the right moment
     agenda_.post<&SplitPort::arrived_later>(at, this, as_arg(payload));
     return Reply::later;
   }
-  Payload* const outer = inside_;
-  const bool outer_accepted = accepted_inside_;
-  const Time outer_responded = responded_inside_;
-  inside_ = &payload;
-  accepted_inside_ = false;
-  responded_inside_ = never;
+  Inside call{.payload = &payload, .outer = inside_};
+  inside_ = &call;
   arrived_(payload, at);
-  const bool accepted = accepted_inside_;
-  const Time responded = responded_inside_;
-  inside_ = outer;
-  accepted_inside_ = outer_accepted;
-  responded_inside_ = outer_responded;
-  if (responded == never) return accepted ? Reply::taken : Reply::later;
-  at = responded;
+  inside_ = call.outer;
+  if (call.responded == never) return call.accepted ? Reply::taken : Reply::later;
+  at = call.responded;
   return Reply::completed;
+}
+
+Responder::Reply SplitPort::request(Payload& payload, Time& at, Requester& from) {
+  direct_ = &from;
+  return begin(payload, at);
 }
 
 tlm::tlm_sync_enum SplitPort::nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
@@ -91,11 +84,7 @@ tlm::tlm_sync_enum SplitPort::nb_transport_fw(Payload& payload, tlm::tlm_phase& 
 
 void SplitPort::arrived_later(Time now, std::uint64_t payload) { arrived_(as_payload(payload), now); }
 
-void SplitPort::accept(Payload& payload, Time now) {
-  if (inside_ == &payload) {
-    accepted_inside_ = true;
-    return;
-  }
+void SplitPort::accept_later(Payload& payload, Time now) {
   if (!blocked_.empty() && blocked_.contains(&payload)) return;
   if (direct_ != nullptr) {
     direct_->request_taken(payload, now);
@@ -106,11 +95,7 @@ void SplitPort::accept(Payload& payload, Time now) {
   socket->nb_transport_bw(payload, phase, delay);
 }
 
-void SplitPort::respond(Payload& payload, Time now) {
-  if (inside_ == &payload) {
-    responded_inside_ = now;
-    return;
-  }
+void SplitPort::respond_later(Payload& payload, Time now) {
   if (!blocked_.empty()) {
     if (const auto caller = blocked_.find(&payload); caller != blocked_.end()) {
       blocked_done_[&payload] = now;

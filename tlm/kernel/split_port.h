@@ -32,12 +32,18 @@ class SplitPort final : public Responder {
   SplitPort& operator=(const SplitPort&) = delete;
 
   /// Takes the request off the caller's hands. Inside the arrived call it costs nothing extra.
-  void accept(Payload& payload, Time now);
+  void accept(Payload& payload, Time now) {
+    if (inside(payload)) inside_->accepted = true;
+    else accept_later(payload, now);
+  }
   /// The result is there, now. Implies accept(). The payload may be gone when this returns.
-  void respond(Payload& payload, Time now);
+  void respond(Payload& payload, Time now) {
+    if (inside(payload)) inside_->responded = now;
+    else respond_later(payload, now);
+  }
   /// Whether we are inside the arrived call of this request: then it may be answered for a later moment, respond(payload, later),
   /// which ends the transaction in that call (TLM_COMPLETED, delay annotated) and spends no event.
-  bool inside(const Payload& payload) const { return inside_ == &payload; }
+  bool inside(const Payload& payload) const { return inside_ != nullptr && inside_->payload == &payload; }
 
   Reply request(Payload& payload, Time& at, Requester& from) override;
   Time loose(Payload& payload, Time at) override;
@@ -46,6 +52,8 @@ class SplitPort final : public Responder {
 
  private:
   Reply begin(Payload& payload, Time& at);
+  void accept_later(Payload& payload, Time now);
+  void respond_later(Payload& payload, Time now);
   void b_transport(Payload& payload, sc_core::sc_time& delay);
   tlm::tlm_sync_enum nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void arrived_later(Time now, std::uint64_t payload);
@@ -56,9 +64,13 @@ class SplitPort final : public Responder {
   Arrived arrived_;
   Loose loose_;
   bool ahead_;
-  Payload* inside_ = nullptr;  // the request whose BEGIN_REQ call we are in
-  bool accepted_inside_ = false;
-  Time responded_inside_ = never;                                   // for when
+  struct Inside {  // a request whose BEGIN_REQ call we are in
+    Payload* payload;
+    Inside* outer;
+    Time responded = never;  // for when
+    bool accepted = false;
+  };
+  Inside* inside_ = nullptr;
   std::map<Payload*, std::unique_ptr<sc_core::sc_event>> blocked_;  // callers inside b_transport
   std::map<Payload*, Time> blocked_done_;
   std::deque<Payload*> finished_;

@@ -24,13 +24,8 @@ void TargetPort::b_transport(Payload& payload, sc_core::sc_time& delay) {
   delay = to_sc(window.done - kernel_now());
 }
 
-Responder::Reply TargetPort::request(Payload& payload, Time& at, Requester& from) {
-  direct_ = &from;
-  return begin(payload, at);
-}
-
 /// BEGIN_REQ. `at` becomes the moment of END_REQ, or of the response if all of it is known.
-Responder::Reply TargetPort::begin(Payload& payload, Time& at) {
+inline Responder::Reply TargetPort::begin(Payload& payload, Time& at) {
   if (at > agenda_.now() && !ahead_) {
     agenda_.post<&TargetPort::arrived_later>(at, this, as_arg(payload));
     return Reply::later;
@@ -43,6 +38,11 @@ Responder::Reply TargetPort::begin(Payload& payload, Time& at) {
   agenda_.post<&TargetPort::respond>(window.done, this, as_arg(payload));
   at = std::max(window.accepted, at);
   return Reply::taken;
+}
+
+Responder::Reply TargetPort::request(Payload& payload, Time& at, Requester& from) {
+  direct_ = &from;
+  return begin(payload, at);
 }
 
 tlm::tlm_sync_enum TargetPort::nb_transport_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {

@@ -3,7 +3,7 @@
 
 namespace flashpath {
 
-Transfer& transfer_of(Payload& payload) {
+Transfer& attach_transfer(Payload& payload) {
   Transfer* t = payload.get_extension<Transfer>();
   if (t == nullptr) {
     t = new Transfer;  // freed with the payload
@@ -12,15 +12,12 @@ Transfer& transfer_of(Payload& payload) {
   return *t;
 }
 
-unsigned char* no_bytes(std::size_t at_least) {
-  // Grows by replacement; old areas stay alive, since payloads in flight may still show to them.
+/// Grows by replacement; old areas stay alive, since payloads in flight may still show to them.
+void Scratch::grow(std::size_t at_least) {
   static std::vector<std::unique_ptr<unsigned char[]>> areas;
-  static std::size_t size = 0;
-  if (at_least > size || areas.empty()) {
-    size = std::max<std::size_t>(at_least, std::size_t{4} << 20U);
-    areas.push_back(std::make_unique<unsigned char[]>(size));
-  }
-  return areas.back().get();
+  size = std::max<std::size_t>(at_least, std::size_t{4} << 20U);
+  areas.push_back(std::make_unique<unsigned char[]>(size));
+  area = areas.back().get();
 }
 
 }  // namespace flashpath

@@ -8,6 +8,7 @@
 #pragma once
 #include <memory>
 #include <tlm>
+#include <typeinfo>
 #include <vector>
 
 #include "base/journey.h"
@@ -41,16 +42,59 @@ struct Transfer : tlm::tlm_extension<Transfer> {
   }
 };
 
+/// A payload of a PayloadPool: the generic payload and what it carries, side by side, so that nobody has to look for it. For
+/// everybody else they are its extensions as usual.
+struct PooledPayload final : Payload {
+  explicit PooledPayload(tlm::tlm_mm_interface* mm) : Payload{mm} {
+    transfer.pooled = true;
+    set_extension(&transfer);
+  }
+  ~PooledPayload() override { clear_extension(&transfer); }
+  Transfer transfer;
+  void* item = nullptr;  ///< of its pool
+  unsigned further_id = ~0U;
+  tlm::tlm_extension_base* further = nullptr;  ///< the first of the pool's extra extensions
+};
+inline bool is_pooled(const Payload& payload) { return &typeid(payload) == &typeid(PooledPayload); }
+
+/// Attaches one to a payload that came from outside without.
+Transfer& attach_transfer(Payload& payload);
+
 /// The payload's extension; one is attached if it came from outside without.
-Transfer& transfer_of(Payload& payload);
+inline Transfer& transfer_of(Payload& payload) {
+  if (is_pooled(payload)) [[likely]]
+    return static_cast<PooledPayload&>(payload).transfer;
+  return attach_transfer(payload);
+}
+
+/// Any other extension; nullptr if the payload carries none.
+template <class Extension>
+Extension* extension_of(Payload& payload) {
+  if (is_pooled(payload)) [[likely]] {
+    auto& pooled = static_cast<PooledPayload&>(payload);
+    if (pooled.further_id == Extension::ID) [[likely]]
+      return static_cast<Extension*>(pooled.further);
+  }
+  return payload.get_extension<Extension>();
+}
 
 /// A scratch area for payloads without bytes. Its content means nothing.
-unsigned char* no_bytes(std::size_t at_least);
+struct Scratch {
+  static inline unsigned char first[64];
+  static inline unsigned char* area = first;
+  static inline std::size_t size = sizeof first;
+  static void grow(std::size_t at_least);
+};
+inline unsigned char* no_bytes(std::size_t at_least) {
+  if (at_least > Scratch::size) [[unlikely]]
+    Scratch::grow(at_least);
+  return Scratch::area;
+}
 
 inline Bytes size_of(const Payload& payload) { return {payload.get_data_length()}; }
 
 /// Payloads with their extensions, recycled; nothing is allocated in steady state. `Extra` are further
-/// extensions that every payload of this pool carries (`payload.get_extension<FlashCommand>()`).
+/// extensions that every payload of this pool carries (`extension_of<FlashCommand>(payload)`).
 template <class... Extra>
 class PayloadPool : public tlm::tlm_mm_interface {
  public:
@@ -65,7 +109,7 @@ class PayloadPool : public tlm::tlm_mm_interface {
     Item& item = *free_.back();
     free_.pop_back();
     ++out_;
-    Transfer& t = item.transfer;
+    Transfer& t = item.payload.transfer;
     t.journey = Journey{};
     t.stream = {};
     t.carries_data = data != nullptr;
@@ -91,33 +135,27 @@ class PayloadPool : public tlm::tlm_mm_interface {
 
   void free(Payload* payload) override {
     --out_;
-    free_.push_back(reinterpret_cast<Item*>(payload->get_extension<Back>()->item));
+    free_.push_back(static_cast<Item*>(static_cast<PooledPayload*>(payload)->item));
   }
 
  private:
-  struct Back : tlm::tlm_extension<Back> {
-    void* item = nullptr;
-    tlm::tlm_extension_base* clone() const override { return new Back(*this); }
-    void copy_from(const tlm::tlm_extension_base&) override {}
-    void free() override {}
-  };
   struct Item {
     explicit Item(tlm::tlm_mm_interface* mm) : payload{mm} {
-      transfer.pooled = true;
-      back.item = this;
-      payload.set_extension(&transfer);
-      payload.set_extension(&back);
-      std::apply([this](auto&... e) { (payload.set_extension(&e), ...); }, extra);
+      payload.item = this;
+      std::apply([this](auto&... e) { (attach(e), ...); }, extra);
     }
     ~Item() {
-      payload.clear_extension(&transfer);
-      payload.clear_extension(&back);
       std::apply([this](auto&... e) { (payload.clear_extension(&e), ...); }, extra);
     }
-    Transfer transfer;
-    Back back;
+    template <class Extension>
+    void attach(Extension& e) {
+      payload.set_extension(&e);
+      if (payload.further != nullptr) return;
+      payload.further = &e;
+      payload.further_id = Extension::ID;
+    }
     std::tuple<Extra...> extra;
-    Payload payload;
+    PooledPayload payload;
   };
   void grow() {
     items_.push_back(std::make_unique<Item>(this));

@@ -28,7 +28,7 @@ tlm::tlm_response_status ModelArray::judge(const Payload& payload, const FlashCo
 }
 
 void ModelArray::arrived(Payload& payload, Time now) {
-  auto* const command = payload.get_extension<FlashCommand>();
+  auto* const command = extension_of<FlashCommand>(payload);
   payload.set_response_status(judge(payload, command));
   Transfer& transfer = transfer_of(payload);
   if (!payload.is_response_ok()) {

@@ -51,7 +51,7 @@ Window ModelController::serve_register(Payload& payload, Time at) {
 void ModelController::send_dma(DmaRequest& request, Time now) {
   const tlm::tlm_command command = request.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
   Payload& payload = dma_pool_.take(command, request.address, request.size, request.bytes);
-  Transfer& transfer = *payload.get_extension<Transfer>();
+  Transfer& transfer = transfer_of(payload);
   transfer.journey = request.journey;
   transfer.stream = request.stream;
   transfer.master = Master::drive;
@@ -61,7 +61,7 @@ void ModelController::send_dma(DmaRequest& request, Time now) {
 }
 
 void ModelController::dma_responded(Payload& payload, Time now) {
-  const Transfer& transfer = *payload.get_extension<Transfer>();
+  const Transfer& transfer = transfer_of(payload);
   DmaRequest& request = *static_cast<DmaRequest*>(transfer.owner);
   request.ok = payload.is_response_ok();
   request.stream = transfer.stream;
@@ -75,8 +75,8 @@ void ModelController::send_ftl(ftl::Request& request, Time now) {
   const bool bulk = request.kind == ftl::RequestKind::read || request.kind == ftl::RequestKind::write;
   const tlm::tlm_command command = read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND;
   Payload& payload = ftl_pool_.take(command, request.address.count, bulk ? request.size : least_payload, request.data);
-  payload.get_extension<ftl::FtlCommand>()->request = request;
-  Transfer& transfer = *payload.get_extension<Transfer>();
+  extension_of<ftl::FtlCommand>(payload)->request = request;
+  Transfer& transfer = transfer_of(payload);
   transfer.owner = &request;
   transfer.master = Master::drive;
   transfer.source = drive_;
@@ -84,12 +84,12 @@ void ModelController::send_ftl(ftl::Request& request, Time now) {
 }
 
 void ModelController::ftl_write_accepted(Payload& payload, Time now) {
-  model_.ftl_accepted(*static_cast<ftl::Request*>(payload.get_extension<Transfer>()->owner), now);
+  model_.ftl_accepted(*static_cast<ftl::Request*>(transfer_of(payload).owner), now);
 }
 
 void ModelController::ftl_responded(Payload& payload, Time now) {
-  const ftl::Request& answer = payload.get_extension<ftl::FtlCommand>()->request;
-  ftl::Request& request = *static_cast<ftl::Request*>(payload.get_extension<Transfer>()->owner);
+  const ftl::Request& answer = extension_of<ftl::FtlCommand>(payload)->request;
+  ftl::Request& request = *static_cast<ftl::Request*>(transfer_of(payload).owner);
   request.status = answer.status;
   if (!payload.is_response_ok() && answer.status == ftl::RequestStatus::ok) request.status = ftl::RequestStatus::write_fault;
   request.stream = answer.stream;

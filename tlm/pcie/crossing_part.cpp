@@ -113,7 +113,7 @@ void Crossing::depart(Hop& hop) {
     }
   }
   Payload& q = pool_.take(p.get_command(), hop.address, hop.size, data);
-  Transfer& to = *q.get_extension<Transfer>();
+  Transfer& to = transfer_of(q);
   from.journey.mark(Stage::link_wait, hop.start);
   to.journey = from.journey;
   to.journey.mark(Stage::link, hop.out.first);
@@ -181,7 +181,7 @@ void Crossing::answer_posted(Hop& hop, Time at) {
   in.respond(p, at);
 }
 
-Crossing::Hop& Crossing::hop_of(Payload& payload) { return *static_cast<Hop*>(payload.get_extension<Transfer>()->hop); }
+Crossing::Hop& Crossing::hop_of(Payload& payload) { return *static_cast<Hop*>(transfer_of(payload).hop); }
 
 void Crossing::Side::send(Hop& hop, Time now) {
   sent.push_back(&hop);
@@ -204,7 +204,7 @@ void Crossing::returned(Hop& hop, Time now) {
     let_go(hop);
     return;
   }
-  Transfer& t = *q.get_extension<Transfer>();
+  Transfer& t = transfer_of(q);
   if (&q == hop.asked) {
     t.hop = hop.found;
   } else {

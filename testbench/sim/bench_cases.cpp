@@ -50,7 +50,7 @@ Cost work(const BenchCase& c, std::uint64_t scale) {
   const double at = cpu_seconds();
   jobs.start(machine.platform.now());
   Watch watch;
-  watch.done = [&] { return jobs.finished(); };
+  watch.done = Delegate<bool()>::to<&firmware::IoJobs::finished>(&jobs);
   watch.completed = [&] { return flash_totals(machine).host_read + flash_totals(machine).host_written + 1; };
   watch.writable = [] { return true; };
   watch.progress = [] { return std::pair{0.0, std::string{}}; };

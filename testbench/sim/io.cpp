@@ -178,7 +178,7 @@ int run_io(const IoOptions& o, const std::string& requests) {
   jobs.start(begin);
   auto& r = jobs.result(0);
   Watch watch;
-  watch.done = [&] { return jobs.finished(); };
+  watch.done = Delegate<bool()>::to<&firmware::IoJobs::finished>(&jobs);
   watch.completed = [&] {
     return machine.platform.firmware().driver().in_flight() == 0 ? ~0ULL
                                                                  : flash_totals(machine).host_read + flash_totals(machine).host_written;

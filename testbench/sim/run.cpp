@@ -74,7 +74,6 @@ Ending run(Machine& machine, const Watch& watch, Progress::Style style) {
   // Slices of simulated time, adapted so that the wall-clock questions (Ctrl-C, the bar) are asked some ten times a second.
   Duration slice = 100us;
   // The run ends with the action that finishes the work, so that rates and utilisations are over the work's own time.
-  const auto done = Delegate<bool()>::to<&Watch::is_done>(&watch);
   while (!watch.done()) {
     if (interrupted()) return Ending::interrupted;
     if (!watch.writable()) return Ending::unwritable;
@@ -85,7 +84,7 @@ Ending run(Machine& machine, const Watch& watch, Progress::Style style) {
       return Ending::stalled;
     }
     const std::uint64_t before = platform.agenda().executed();
-    platform.run_until(std::max(next, platform.now() + slice), done);
+    platform.run_until(std::max(next, platform.now() + slice), watch.done);
     const std::uint64_t actions = platform.agenda().executed() - before;
     if (actions > 2'000'000 && slice > 1us) slice /= 2;
     else if (actions < 500'000 && slice < 1s) slice *= 2;

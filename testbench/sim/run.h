@@ -29,11 +29,10 @@ std::string_view name_of(Ending ending);
 int exit_code(Ending ending);
 
 struct Watch {
-  std::function<bool()> done;                ///< the work is finished
+  Delegate<bool()> done;                     ///< the work is finished; asked after every action
   std::function<std::uint64_t()> completed;  ///< how much is: what the watchdog looks at
   std::function<std::pair<double, std::string>()> progress;
   std::function<bool()> writable;  ///< false ends the run: the disk is full
-  bool is_done() const { return done(); }
 };
 
 /// Runs until done, interrupted or stalled. What a stall waits for goes to stderr.

@@ -8,9 +8,16 @@ namespace flashpath {
 
 Agenda::Agenda() = default;
 
-void Agenda::grow() {
-  free_ = static_cast<std::uint32_t>(pool_.size());
-  pool_.emplace_back().next = none;
+/// The pool has to grow, or nothing runs: the driver may have to be told.
+void Agenda::post_slowly(Time at, Action action, void* self, std::uint64_t arg, std::uint64_t arg2, Priority priority) {
+  invariant(at >= now_, "an action was posted for the past", "agenda", now_);
+  if (free_ == none) {
+    free_ = static_cast<std::uint32_t>(pool_.size());
+    pool_.emplace_back().next = none;
+  }
+  const bool earliest = !running_ && earlier_ != nullptr && at < next();
+  put(at, action, self, arg, arg2, priority);
+  if (earliest) earlier_(earlier_self_, at, 0, 0);
 }
 
 /// Posted out of order.
@@ -79,7 +86,7 @@ std::uint32_t Agenda::seek(Time limit) {
 }
 
 void Agenda::step() {
-  invariant(size_ != 0, "step() on an empty agenda", "agenda", now_);
+  invariant(!empty(), "step() on an empty agenda", "agenda", now_);
   step_until(never);
 }
 

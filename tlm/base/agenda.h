@@ -38,15 +38,9 @@ class Agenda {
 
   /// Posts an action for `at`, which must not lie before now().
   void post(Time at, Action action, void* self, std::uint64_t arg = 0, std::uint64_t arg2 = 0, Priority priority = Priority::arrive) {
-    invariant(at >= now_, "an action was posted for the past", "agenda", now_);
-    if (free_ == none) [[unlikely]]
-      grow();
-    if (!running_ && earlier_ != nullptr && at < next()) [[unlikely]] {
-      put(at, action, self, arg, arg2, priority);
-      earlier_(earlier_self_, at, 0, 0);
-      return;
-    }
-    put(at, action, self, arg, arg2, priority);
+    if (at < now_ || free_ == none || !running_) [[unlikely]]
+      post_slowly(at, action, self, arg, arg2, priority);
+    else put(at, action, self, arg, arg2, priority);
   }
 
   /// Posts a member function: `agenda.post<&Die::sense_done>(at, this, op)`.
@@ -62,8 +56,8 @@ class Agenda {
         self, arg, arg2, priority);
   }
 
-  bool empty() const { return size_ == 0; }
-  std::size_t size() const { return size_; }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return near_ + far_.size(); }
   /// The moment of the earliest pending action, or `never`.
   Time next() const;
   /// The moment of the action being run, or of the last one.
@@ -85,7 +79,7 @@ class Agenda {
   void run_until(Time limit);
   /// Runs until nothing is pending.
   void run() {
-    while (size_ != 0) step();
+    while (!empty()) step();
   }
   /// Actions run so far.
   std::uint64_t executed() const { return executed_; }
@@ -127,7 +121,6 @@ class Agenda {
     event.self = self;
     event.arg = arg;
     event.arg2 = arg2;
-    ++size_;
     if (bucket_of(at) < base_ + ring) insert_near(index, event);
     else insert_far(index);
   }
@@ -156,7 +149,6 @@ class Agenda {
     event.next = free_;
     free_ = index;
     --near_;
-    --size_;
     ++executed_;
     now_ = event.at;
     const bool nested = running_;
@@ -164,7 +156,7 @@ class Agenda {
     event.action(event.self, event.at, event.arg, event.arg2);
     running_ = nested;
   }
-  void grow();
+  void post_slowly(Time at, Action action, void* self, std::uint64_t arg, std::uint64_t arg2, Priority priority);
   void insert_between(Slot& slot, std::uint32_t index, Event& event);
   void insert_far(std::uint32_t index);
   std::uint32_t seek(Time limit);
@@ -177,7 +169,6 @@ class Agenda {
   bool running_ = false;
   std::uint64_t base_ = 0;  // absolute bucket number the ring starts at; at most that of now()
   std::size_t near_ = 0;    // events in the ring
-  std::size_t size_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t executed_ = 0;
   Time now_{};

@@ -13,11 +13,12 @@ SparseMemory::SparseMemory() : slots_(64) {}
 std::size_t SparseMemory::home(std::uint64_t page) const { return static_cast<std::size_t>(mix64(page)) & (slots_.size() - 1); }
 
 unsigned char* SparseMemory::find(std::uint64_t page) const {
-  if (last_ != nullptr && page == last_page_) return last_;
+  Found& found = found_[page % found_.size()];
+  if (found.bytes != nullptr && found.page == page) return found.bytes;
   for (std::size_t i = home(page); slots_[i].bytes != nullptr; i = (i + 1) & (slots_.size() - 1)) {
     if (slots_[i].page != page) continue;
-    last_page_ = page;
-    return last_ = slots_[i].bytes.get();
+    found = {page, slots_[i].bytes.get()};
+    return found.bytes;
   }
   return nullptr;
 }
@@ -29,8 +30,7 @@ unsigned char* SparseMemory::make(std::uint64_t page) {
   while (slots_[i].bytes != nullptr) i = (i + 1) & (slots_.size() - 1);
   slots_[i] = {page, std::make_unique<unsigned char[]>(page_bytes)};
   ++used_;
-  last_page_ = page;
-  return last_ = slots_[i].bytes.get();
+  return slots_[i].bytes.get();
 }
 
 void SparseMemory::grow() {
@@ -52,7 +52,7 @@ void SparseMemory::erase(std::uint64_t page) {
   if (slots_[hole].bytes == nullptr) return;
   slots_[hole].bytes.reset();
   --used_;
-  last_ = nullptr;
+  found_.fill({});
   for (std::size_t i = (hole + 1) & mask; slots_[i].bytes != nullptr; i = (i + 1) & mask) {
     if (((i - home(slots_[i].page)) & mask) < ((i - hole) & mask)) continue;
     slots_[hole] = std::move(slots_[i]);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes at 64-bit addresses, kept only where somebody wrote: pages of 64 KiB, found by hash (open addressing) with the
-// last page found remembered. What was never written, or was discarded, reads as zero.
+// pages found last remembered. What was never written, or was discarded, reads as zero.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -34,10 +35,14 @@ class SparseMemory {
   void erase(std::uint64_t page);
   void grow();
 
+  struct Found {
+    std::uint64_t page = 0;
+    unsigned char* bytes = nullptr;
+  };
+
   std::vector<Slot> slots_;
   std::size_t used_ = 0;
-  mutable std::uint64_t last_page_ = 0;
-  mutable unsigned char* last_ = nullptr;
+  mutable std::array<Found, 8> found_{};  // lately, by the page's last bits
 };
 
 }  // namespace flashpath

@@ -60,6 +60,8 @@ struct Hertz {
 
 /// `n * 1 s / d`, rounded up once.
 constexpr Duration seconds_ratio(std::uint64_t n, std::uint64_t d) {
+  if (n < (1ULL << 23U) && d < (1ULL << 62U))  // 64 bits hold it
+    return Duration{static_cast<std::int64_t>((n * 1'000'000'000'000U + d - 1) / d)};
   const Wide ps = static_cast<Wide>(n) * 1'000'000'000'000U;
   return Duration{static_cast<std::int64_t>((ps + d - 1) / d)};
 }

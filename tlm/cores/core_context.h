@@ -52,12 +52,6 @@ class Memory {
   virtual void read_register(CoreId core, std::uint64_t address, unsigned bytes, Task then, Time at) = 0;
 };
 
-/// `n` cycles; the same value as cycles(n, clock), without the 128-bit division where 64 bits hold it.
-constexpr Duration core_cycles(std::uint64_t n, Hertz clock) {
-  if (n < (1ULL << 23U)) return Duration{static_cast<std::int64_t>((n * 1'000'000'000'000U + clock.per_second - 1) / clock.per_second)};
-  return cycles(n, clock);
-}
-
 class CoreContext {
  public:
   CoreContext(CoreId core, Time begin, Hertz clock, std::uint32_t store_cycles, std::uint32_t mmio_cycles, Memory& memory)
@@ -68,7 +62,7 @@ class CoreContext {
   Time begin() const { return begin_; }
   Time now() {
     if (dirty_) {
-      now_ = begin_ + waited_ + core_cycles(cycles_, clock_);
+      now_ = begin_ + waited_ + flashpath::cycles(cycles_, clock_);
       dirty_ = false;
     }
     return now_;

@@ -6,6 +6,7 @@ namespace flashpath::dram {
 Timing::Timing(const Config& c)
     : rate_{scaled(c.peak, c.efficiency, 1000)},
       granule_{c.granule},
+      granule_shift_{static_cast<unsigned>(std::countr_zero(c.granule.count))},
       tail_{at_rate(c.granule)},
       read_latency_{c.read_latency},
       write_latency_{c.write_latency},

@@ -16,6 +16,9 @@
 // a completion entry that comes with or after the last byte of its data is never visible before it.
 // Not modelled: banks, rows, refresh, channel interleaving (all in `efficiency`); loaded latency of small accesses.
 #pragma once
+#include <array>
+#include <bit>
+
 #include "base/timeline.h"
 #include "dram/dram_config.h"
 
@@ -41,15 +44,27 @@ class Timing {
   Time free_at() const { return free_at_; }
   Duration busy() const { return busy_; }
   /// Time the transfer of `size` takes, in whole granules.
-  Duration own(Bytes size) const { return at_rate({align_up(size.count, granule_.count)}); }
+  Duration own(Bytes size) const {
+    const std::uint64_t granules = (size.count + granule_.count - 1) >> granule_shift_;
+    Own& known = known_[granules % known_.size()];
+    if (known.granules != granules) known = {granules, at_rate(granules * granule_)};
+    return known.time;
+  }
 
  private:
   Duration at_rate(Bytes size) const { return rate_.bytes_per_second == 0 ? Duration{} : size / rate_; }
   Time book(Time at, Duration own);
   Booking small(Time at, Bytes size, Duration latency);
 
+  struct Own {
+    std::uint64_t granules = 0;
+    Duration time{};
+  };
+
   Rate rate_;
   Bytes granule_;
+  unsigned granule_shift_;
+  mutable std::array<Own, 8> known_{};
   Duration tail_, read_latency_, write_latency_, slack_;
   Time free_at_{};
   Duration busy_{};

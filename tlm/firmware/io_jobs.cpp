@@ -162,10 +162,14 @@ void IoJobs::fill(CoreContext& ctx, Job& job) {
 
 std::uint64_t IoJobs::pick(Job& job) {
   const JobSpec& spec = job.group->spec;
-  std::uint64_t block = job.issued % job.blocks;
-  if (is_random(spec.rw)) {
-    block =
-        spec.norandommap ? job.random.below(job.blocks) : Shuffle{job.blocks, mix64(spec.seed) + job.key + job.issued / job.blocks}(block);
+  const bool shuffled = is_random(spec.rw) && !spec.norandommap;
+  if (shuffled && job.in_pass == 0) job.shuffle = Shuffle{job.blocks, mix64(spec.seed) + job.key + job.pass};
+  std::uint64_t block = job.in_pass;
+  if (shuffled) block = job.shuffle(block);
+  else if (is_random(spec.rw)) block = job.random.below(job.blocks);
+  if (++job.in_pass == job.blocks) {
+    job.in_pass = 0;
+    ++job.pass;
   }
   if (spec.verify)
     while ((job.generations[block] & under_way) != 0) block = block + 1 == job.blocks ? 0 : block + 1;
@@ -181,8 +185,9 @@ void IoJobs::create(CoreContext& ctx, Job& job) {
   if (spec.requests == nullptr) {
     slot.block = pick(job);
     slot.write = is_mixed(spec.rw) ? job.random.below(100) >= spec.rwmixread : writes(spec.rw);
-    slot.drive = job.drives[slot.block % job.drives.size()];
-    slot.lba = job.first_lba + slot.block / job.drives.size() * job.lba_blocks;
+    const std::uint64_t drives = job.drives.size();
+    slot.drive = job.drives[drives == 1 ? 0 : slot.block % drives];
+    slot.lba = job.first_lba + (drives == 1 ? slot.block : slot.block / drives) * job.lba_blocks;
     slot.blocks = static_cast<std::uint32_t>(job.lba_blocks);
   } else {
     const Access& a = (*spec.requests)[job.issued];

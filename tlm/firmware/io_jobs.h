@@ -92,6 +92,8 @@ class IoJobs {
     std::uint64_t blocks = 0;      // commands that cover the region
     std::uint64_t first_lba = 0;
     std::uint64_t issued = 0, limit = ~0ULL;
+    std::uint64_t pass = 0, in_pass = 0;  // issued / blocks, issued % blocks
+    Shuffle shuffle;                      // of this pass
     Time start{}, measure{}, end = never;
     std::vector<Slot> slots;
     std::vector<std::uint32_t> free;

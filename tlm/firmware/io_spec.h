@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A block job in fio's vocabulary, which block it touches next, and what its data looks like.
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
@@ -51,15 +52,17 @@ struct JobSpec {
 /// A pseudo-random permutation of [0, n): a Feistel network with cycle walking. Different for each pass.
 class Shuffle {
  public:
-  Shuffle(std::uint64_t n, std::uint64_t key) : n_{n}, key_{key} {
+  Shuffle() : Shuffle{1, 0} {}
+  Shuffle(std::uint64_t n, std::uint64_t key) : n_{n} {
     while ((1ULL << (2 * half_)) < n) ++half_;
+    for (std::uint64_t round = 0; round < keys_.size(); ++round) keys_[round] = mix64(key + round);
   }
   std::uint64_t operator()(std::uint64_t i) const {
     const std::uint64_t mask = (1ULL << half_) - 1;
     do {
       std::uint64_t left = i >> half_, right = i & mask;
-      for (std::uint64_t round = 0; round < 4; ++round) {
-        const std::uint64_t next = left ^ (mix64(right + mix64(key_ + round)) & mask);
+      for (const std::uint64_t key : keys_) {
+        const std::uint64_t next = left ^ (mix64(right + key) & mask);
         left = right;
         right = next;
       }
@@ -69,7 +72,8 @@ class Shuffle {
   }
 
  private:
-  std::uint64_t n_, key_;
+  std::uint64_t n_;
+  std::array<std::uint64_t, 4> keys_{};  // of the rounds
   unsigned half_ = 1;
 };
 

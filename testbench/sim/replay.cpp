@@ -113,7 +113,7 @@ int Replay::operator()() {
 
   const Time begin = machine.platform.now();
   Watch watch;
-  watch.done = [&] { return cluster.done(); };
+  watch.done = Delegate<bool()>::to<&serving::Cluster::done>(&cluster);
   watch.completed = [&] { return machine.client.completed() + cluster.stats().finished.value; };
   watch.writable = [&] { return output.error().empty(); };
   watch.progress = [&] {

@@ -54,7 +54,7 @@ class Flow {
  private:
   static Wide offset(Time t) { return static_cast<Wide>(t.time_since_epoch().count()); }
   void advance(Time now) {
-    integral_ += static_cast<Wide>(entered_ - left_) * static_cast<Wide>((now - at_).count());
+    integral_ += static_cast<Wide>(static_cast<SignedWide>(static_cast<std::int64_t>(entered_ - left_)) * (now - at_).count());
     at_ = now;
   }
 

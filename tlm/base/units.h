@@ -28,6 +28,7 @@ using Time = SimClock::time_point;
 inline constexpr Time never{Duration{std::numeric_limits<std::int64_t>::max()}};
 
 __extension__ using Wide = unsigned __int128;
+__extension__ using SignedWide = __int128;
 
 struct Bytes {
   std::uint64_t count = 0;

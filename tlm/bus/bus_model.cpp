@@ -15,17 +15,13 @@ bool Decoder::add(std::uint64_t base, Bytes size, std::uint32_t target, std::uin
   return true;
 }
 
-const AddressWindow* Decoder::find(std::uint64_t address, Bytes size, std::uint32_t master_bit) const {
-  if (size.count == 0 || windows_.empty() || address + (size.count - 1) < address) return nullptr;
-  const std::uint64_t last = address + (size.count - 1);
-  const AddressWindow* window = &windows_[hit_];
-  if (address < window->base || address > window->last) {
-    const auto after = std::ranges::upper_bound(windows_, address, {}, &AddressWindow::base);
-    if (after == windows_.begin()) return nullptr;
-    hit_ = static_cast<std::size_t>(after - windows_.begin()) - 1;
-    window = &windows_[hit_];
-  }
-  return last <= window->last && (window->allowed & master_bit) != 0 ? window : nullptr;
+const AddressWindow* Decoder::seek(std::uint64_t address, Bytes size, std::uint32_t master_bit) const {
+  if (size.count == 0 || address + (size.count - 1) < address) return nullptr;
+  const auto after = std::ranges::upper_bound(windows_, address, {}, &AddressWindow::base);
+  if (after == windows_.begin()) return nullptr;
+  const AddressWindow& window = *std::prev(after);
+  hits_[hit_of(address)] = window;
+  return address + (size.count - 1) <= window.last && (window.allowed & master_bit) != 0 ? &window : nullptr;
 }
 
 }  // namespace flashpath::bus

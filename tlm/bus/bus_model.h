@@ -6,6 +6,7 @@
 // Not modelled: topology, contention of single links, quality of service; a real mesh has more than ten times the bandwidth
 // that the blocks here can ask of it.
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
@@ -24,15 +25,25 @@ struct AddressWindow {
 
 class Decoder {
  public:
+  Decoder() { hits_.fill(nothing); }
   /// Adds a window; false if it is empty, wraps, or overlaps another one.
   bool add(std::uint64_t base, Bytes size, std::uint32_t target, std::uint32_t allowed);
   /// The window that holds all of [address, address + size) and allows a master with this bit; nullptr if there is none.
-  const AddressWindow* find(std::uint64_t address, Bytes size, std::uint32_t master_bit) const;
+  const AddressWindow* find(std::uint64_t address, Bytes size, std::uint32_t master_bit) const {
+    const std::uint64_t last = address + (size.count - 1);
+    const AddressWindow& window = hits_[hit_of(address)];
+    if (size.count != 0 && last >= address && address >= window.base && last <= window.last) [[likely]]
+      return (window.allowed & master_bit) != 0 ? &window : nullptr;
+    return seek(address, size, master_bit);
+  }
   const std::vector<AddressWindow>& windows() const { return windows_; }
 
  private:
+  const AddressWindow* seek(std::uint64_t address, Bytes size, std::uint32_t master_bit) const;
   std::vector<AddressWindow> windows_;  // by base
-  mutable std::size_t hit_ = 0;
+  static constexpr AddressWindow nothing{.base = 1, .last = 0, .target = 0, .allowed = 0};
+  static std::size_t hit_of(std::uint64_t address) { return (address >> 36U ^ address >> 38U) % 16; }  // windows lie far apart
+  mutable std::array<AddressWindow, 16> hits_;  // copies of the windows found last
 };
 
 class Timing {

@@ -58,7 +58,7 @@ std::uint64_t ModelBus::refused(std::string_view master) const {
 }
 
 /// Says who it is and where it goes; counts; nullptr (and the status) if it may not.
-const AddressWindow* ModelBus::decode(MasterSide& master, Payload& payload) {
+inline const AddressWindow* ModelBus::decode(MasterSide& master, Payload& payload) {
   Transfer& transfer = transfer_of(payload);
   if (transfer.master == Master::none) {
     transfer.master = master.kind;
@@ -88,11 +88,24 @@ Time ModelBus::loose(MasterSide& master, Payload& payload, Time at) {
   return at + config_.latency;
 }
 
-ModelBus::Crossing& ModelBus::take() {
+inline ModelBus::Crossing& ModelBus::take() {
   if (free_.empty()) free_.push_back(crossings_.emplace_back(std::make_unique<Crossing>()).get());
   Crossing& crossing = *free_.back();
   free_.pop_back();
   return crossing;
+}
+
+inline void ModelBus::respond(Time now, std::uint64_t arg) {
+  auto* crossing = reinterpret_cast<Crossing*>(arg);
+  Payload& payload = *crossing->payload;
+  MasterSide& master = *crossing->master;
+  // One after the other, as announced; what is answered inside its own request call is no phase of its own.
+  if (!master.port.inside(payload)) now = master.answered = std::max(now, master.answered);
+  flow_.leave(now, crossing->entered);
+  latency_.add(now - crossing->entered);
+  crossing->payload = nullptr;
+  free_.push_back(crossing);
+  master.port.respond(payload, now);
 }
 
 void ModelBus::arrived(MasterSide& master, Payload& payload, Time now) {
@@ -136,7 +149,7 @@ void ModelBus::taken(MasterSide& master, Time now) {
 void ModelBus::responded(Payload& payload, Time now) {
   Transfer& transfer = transfer_of(payload);
   auto& crossing = *static_cast<Crossing*>(transfer.hop);
-  invariant(crossing.payload == &payload, "a response without its request", name(), now);
+  if (crossing.payload != &payload) invariant_failed("a response without its request", name(), now);
   transfer.hop = crossing.hop;
   Time back = timing_.cross(now);
   if (payload.is_read()) {
@@ -146,19 +159,6 @@ void ModelBus::responded(Payload& payload, Time now) {
     transfer.stream = {back, back};
   }
   respond(back, reinterpret_cast<std::uint64_t>(&crossing));  // announced now, for that moment
-}
-
-void ModelBus::respond(Time now, std::uint64_t arg) {
-  auto* crossing = reinterpret_cast<Crossing*>(arg);
-  Payload& payload = *crossing->payload;
-  MasterSide& master = *crossing->master;
-  // One after the other, as announced; what is answered inside its own request call is no phase of its own.
-  if (!master.port.inside(payload)) now = master.answered = std::max(now, master.answered);
-  flow_.leave(now, crossing->entered);
-  latency_.add(now - crossing->entered);
-  crossing->payload = nullptr;
-  free_.push_back(crossing);
-  master.port.respond(payload, now);
 }
 
 void ModelBus::check(Laws& laws, Time now) const {

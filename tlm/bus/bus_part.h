@@ -7,7 +7,6 @@
 // b_transport passes straight through (both latencies annotated, no limit of bandwidth) and never waits.
 // Addresses stay absolute. What lies not wholly in one window open to the master answers TLM_ADDRESS_ERROR_RESPONSE.
 #pragma once
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,7 +62,7 @@ class ModelBus final : public Bus {
     void responded(Payload& payload, Time now) { bus.responded(payload, now); }
     ModelBus& bus;
     std::string label;
-    std::deque<MasterSide*> sent;  // whose requests wait for END_REQ, in order
+    Ring<MasterSide*> sent;  // whose requests wait for END_REQ, in order
     InitiatorPort port;
   };
   struct MasterSide : sc_core::sc_module {
@@ -75,7 +74,7 @@ class ModelBus final : public Bus {
     Master kind;
     std::uint16_t source;
     std::uint32_t inside = 0;   // requests no target has taken yet
-    std::deque<Payload*> held;  // arrived, not yet accepted
+    Ring<Payload*> held;  // arrived, not yet accepted
     Time answered{};            // the last answer given or announced
     SplitPort port;
     stats::Group stats;

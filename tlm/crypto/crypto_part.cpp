@@ -123,7 +123,7 @@ void ModelEngine::taken(Payload&, Time now) {
 void ModelEngine::responded(Payload& payload, Time now) {
   Transfer& transfer = transfer_of(payload);
   auto& crossing = *static_cast<Crossing*>(transfer.hop);
-  invariant(crossing.forwarded == &payload, "a response without its request", name(), now);
+  if (crossing.forwarded != &payload) invariant_failed("a response without its request", name(), now);
   transfer.hop = crossing.hop;
   const auto arg = reinterpret_cast<std::uint64_t>(&crossing);
   if (payload.is_write()) {

@@ -7,7 +7,6 @@
 // Data mode: an initiator's write buffer is never touched; the decrypted bytes go on in a payload of our own, from a pool.
 // A read's bytes are encrypted in the initiator's buffer before it sees the response.
 #pragma once
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -57,7 +56,7 @@ class ModelEngine final : public Engine {
     ModelEngine& engine;
     SplitPort port;
     std::uint32_t inside = 0;   // requests the interconnect has not taken yet
-    std::deque<Payload*> held;  // arrived, not accepted
+    Ring<Payload*> held;  // arrived, not accepted
     std::vector<Order> orders;  // by drive
   };
   struct Crossing {
@@ -90,7 +89,7 @@ class ModelEngine final : public Engine {
   std::vector<std::unique_ptr<Link>> links_;
   InitiatorPort out_;
   TargetPort regs_;
-  std::deque<Link*> sent_;  // whose requests wait for END_REQ, in order
+  Ring<Link*> sent_;  // whose requests wait for END_REQ, in order
   PayloadPool<> pool_;
   std::vector<std::unique_ptr<Crossing>> crossings_;
   std::vector<Crossing*> free_;

@@ -31,11 +31,15 @@ class FrameTable {
   FrameTable(std::uint64_t base, Bytes frame_size, std::uint32_t frames) : base_{base}, size_{frame_size.count}, entries_(frames) {}
 
   std::uint32_t frames() const { return static_cast<std::uint32_t>(entries_.size()); }
-  FrameEntry& operator[](std::uint64_t frame) { return entries_[frame]; }
+  FrameEntry& operator[](std::uint64_t frame) {
+    used_ = true;
+    return entries_[frame];
+  }
 
   /// Calls `use(Piece)` for every encrypted frame that [address, address + size) touches, in order; stops when it answers false.
   template <class Use>
   bool pieces(std::uint64_t address, Bytes size, Use use) const {
+    if (!used_) return true;
     const std::uint64_t end = base_ + size_ * entries_.size();
     const std::uint64_t last = std::min(address + size.count, end);
     std::uint64_t at = std::max(address, base_);
@@ -52,6 +56,7 @@ class FrameTable {
  private:
   std::uint64_t base_, size_;
   std::vector<FrameEntry> entries_;
+  bool used_ = false;  // somebody has touched an entry: till then none is encrypted
 };
 
 }  // namespace flashpath::crypto

@@ -43,9 +43,11 @@ class Timing {
   Rate rate() const { return rate_; }
   Time free_at() const { return free_at_; }
   Duration busy() const { return busy_; }
+  /// In whole granules.
+  Bytes whole(Bytes size) const { return {(size.count + granule_.count - 1) >> granule_shift_ << granule_shift_}; }
   /// Time the transfer of `size` takes, in whole granules.
   Duration own(Bytes size) const {
-    const std::uint64_t granules = (size.count + granule_.count - 1) >> granule_shift_;
+    const std::uint64_t granules = whole(size).count >> granule_shift_;
     Own& known = known_[granules % known_.size()];
     if (known.granules != granules) known = {granules, at_rate(granules * granule_)};
     return known.time;

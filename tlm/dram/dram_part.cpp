@@ -12,8 +12,7 @@ ModelDram::ModelDram(const sc_core::sc_module_name& name, Environment& environme
     : Dram{name, environment},
       port_{"in", environment.agenda, TargetPort::Serve::to<&ModelDram::serve>(this), true},
       timing_{config},
-      small_access_{config.small_access},
-      granule_{config.granule} {}
+      small_access_{config.small_access} {}
 
 void ModelDram::watch(std::uint64_t base, Bytes size, Watcher watcher) {
   const auto at = std::ranges::lower_bound(watches_, base, {}, &Watch::base);
@@ -36,7 +35,7 @@ Window ModelDram::serve(Payload& payload, Time at) {
   if (!legal(payload)) return {at, at};
   Transfer& transfer = transfer_of(payload);
   const Bytes size = size_of(payload);
-  moved_ += Bytes{align_up(size.count, granule_.count)};
+  moved_ += timing_.whole(size);
   const bool small = transfer.master == Master::core && size <= small_access_;
   Booking booking;
   if (payload.is_read()) {

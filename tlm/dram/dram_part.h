@@ -66,7 +66,7 @@ class ModelDram final : public Dram {
   TargetPort port_;
   Timing timing_;
   SparseMemory memory_;
-  Bytes small_access_, granule_, moved_{};  // moved: in whole granules
+  Bytes small_access_, moved_{};  // moved: in whole granules
   std::vector<Watch> watches_;              // by base
   std::vector<std::unique_ptr<Held>> held_;
   std::vector<std::size_t> held_free_;

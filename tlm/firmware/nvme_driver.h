@@ -18,12 +18,12 @@
 
 #include "base/journey.h"
 #include "base/laws.h"
+#include "base/ring.h"
 #include "base/stats.h"
 #include "cores/cores_model.h"
 #include "firmware/control_memory.h"
 #include "firmware/firmware_config.h"
 #include "firmware/queue_pair.h"
-#include "firmware/ring.h"
 
 namespace flashpath::firmware {
 

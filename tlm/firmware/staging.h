@@ -14,7 +14,7 @@
 #include "base/stats.h"
 #include "cores/core_context.h"
 #include "firmware/firmware_config.h"
-#include "firmware/ring.h"
+#include "base/ring.h"
 
 namespace flashpath::firmware {
 

@@ -3,10 +3,10 @@
 // responses come back whenever they are ready. What waits for END_REQ waits in this port, in order.
 #pragma once
 #include <tlm_utils/simple_initiator_socket.h>
-#include <deque>
 
 #include "base/agenda.h"
 #include "base/delegate.h"
+#include "base/ring.h"
 #include "kernel/short_cut.h"
 #include "kernel/transfer.h"
 
@@ -77,7 +77,7 @@ class InitiatorPort final : public Requester {
   bool sought_ = false;
   bool going_on_ = false;  // go_on() is posted
   Ahead ahead_;
-  std::deque<Waiting> queue_;
+  Ring<Waiting> queue_;
 };
 
 }  // namespace flashpath

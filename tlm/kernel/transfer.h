@@ -105,20 +105,26 @@ class PayloadPool : public tlm::tlm_mm_interface {
 
   /// A fresh payload with one reference (the caller's); release() it when its response has been used.
   Payload& take(tlm::tlm_command command, std::uint64_t address, Bytes size, unsigned char* data = nullptr) {
-    if (free_.empty()) grow();
-    Item& item = *free_.back();
+    PooledPayload& p = take(command, address, size, data, Journey{}, Stream{}, Master::none, 0);
+    p.transfer.owner = nullptr;
+    p.transfer.hop = nullptr;
+    return p;
+  }
+  /// The same with the journey and stream it is to have; `owner` and `hop` are left to the caller.
+  PooledPayload& take(tlm::tlm_command command, std::uint64_t address, Bytes size, unsigned char* data, const Journey& journey,
+                      Stream stream, Master master, std::uint16_t source) {
+    if (free_.empty()) [[unlikely]]
+      grow();
+    PooledPayload& p = free_.back()->payload;
     free_.pop_back();
     ++out_;
-    Transfer& t = item.payload.transfer;
-    t.journey = Journey{};
-    t.stream = {};
+    Transfer& t = p.transfer;
+    t.journey = journey;
+    t.stream = stream;
     t.carries_data = data != nullptr;
-    t.master = Master::none;
-    t.source = 0;
-    t.owner = nullptr;
+    t.master = master;
+    t.source = source;
     t.tag = t.tag2 = 0;
-    t.hop = nullptr;
-    Payload& p = item.payload;
     p.acquire();
     p.set_command(command);
     p.set_address(address);

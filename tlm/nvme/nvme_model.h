@@ -23,7 +23,6 @@
 // CID conflicts. DTYPE 1 and 2 pass DSPEC on as the write's stream.
 #pragma once
 #include <array>
-#include <deque>
 #include <optional>
 #include <set>
 #include <string>
@@ -32,6 +31,7 @@
 #include "base/agenda.h"
 #include "base/delegate.h"
 #include "base/laws.h"
+#include "base/ring.h"
 #include "base/stats.h"
 #include "nvme/coalescer.h"
 #include "nvme/events.h"
@@ -291,7 +291,7 @@ class ControllerModel {
   std::array<Fifo<DmaRequest>, 2> dma_queue_;
   std::array<std::uint32_t, 2> dma_under_way_{};
   std::array<bool, 2> draining_{};
-  std::deque<Time> leaving_;  // announced ends of data writes, in order
+  Ring<Time> leaving_;  // announced ends of data writes, in order
   Time slot_wake_ = never;    // when slots_free() is posted for
   std::vector<std::unique_ptr<unsigned char[]>> buffers_;
   std::vector<unsigned char*> free_buffers_;

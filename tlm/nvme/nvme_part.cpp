@@ -50,13 +50,10 @@ Window ModelController::serve_register(Payload& payload, Time at) {
 
 void ModelController::send_dma(DmaRequest& request, Time now) {
   const tlm::tlm_command command = request.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
-  Payload& payload = dma_pool_.take(command, request.address, request.size, request.bytes);
-  Transfer& transfer = transfer_of(payload);
-  transfer.journey = request.journey;
-  transfer.stream = request.stream;
-  transfer.master = Master::drive;
-  transfer.source = drive_;
-  transfer.owner = &request;
+  PooledPayload& payload = dma_pool_.take(command, request.address, request.size, request.bytes, request.journey, request.stream,
+                                          Master::drive, drive_);
+  payload.transfer.owner = &request;
+  payload.transfer.hop = nullptr;
   dma_.send(payload, now);
 }
 

@@ -112,15 +112,13 @@ void Crossing::depart(Hop& hop) {
       data = hop.bytes.data();
     }
   }
-  Payload& q = pool_.take(p.get_command(), hop.address, hop.size, data);
-  Transfer& to = transfer_of(q);
   from.journey.mark(Stage::link_wait, hop.start);
-  to.journey = from.journey;
-  to.journey.mark(Stage::link, hop.out.first);
-  to.stream = hop.kind == Kind::posted ? hop.out : Stream{hop.out.first, hop.out.first};
-  to.master = from.master;
-  to.source = from.source;
-  to.hop = &hop;
+  PooledPayload& q =
+      pool_.take(p.get_command(), hop.address, hop.size, data, from.journey,
+                 hop.kind == Kind::posted ? hop.out : Stream{hop.out.first, hop.out.first}, from.master, from.source);
+  q.transfer.journey.mark(Stage::link, hop.out.first);
+  q.transfer.owner = nullptr;
+  q.transfer.hop = &hop;
   hop.sent_on = &q;
 }
 

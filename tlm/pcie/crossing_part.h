@@ -15,7 +15,6 @@
 // Journey: link_wait until the serialiser starts, link until the first byte arrives; whoever uses the last byte marks link up to stream.last.
 // Refused at once: byte enables (TLM_BYTE_ENABLE_ERROR), commands that neither read nor write, no data.
 #pragma once
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -62,7 +61,7 @@ class Crossing {
     bool host;
     SplitPort in;
     InitiatorPort out;
-    std::deque<Hop*> sent;  // not yet accepted, in order: the payload's own `hop` may be the next router's by then
+    Ring<Hop*> sent;  // not yet accepted, in order: the payload's own `hop` may be the next router's by then
   };
   /// A burst and what belongs to it.
   struct Hop : Burst {

@@ -15,10 +15,15 @@ Direction::Direction(const char* name, const Config& c, Duration extra, Agenda& 
       round_trip_{static_cast<std::uint64_t>(c.credit_round_trip.count())},
       credits_{{c.posted_data.count, c.posted_headers}, {0, c.non_posted_headers}, {c.completion_data.count, 0}},
       flit_{c.flit()},
+      rcb_{c.rcb.count},
       group_{name, parent} {}
 
 void Direction::offer(Burst& b, Time now) {
-  measure(b);
+  const Measured& m = measured(b);
+  b.load = m.load;
+  b.wire = m.wire;
+  b.piece = m.piece;
+  b.pace = m.pace;
   b.offered = now;
   flow_.enter(now);
   offered_bytes_ += b.load.data.count;
@@ -49,40 +54,53 @@ void Direction::line_up(Burst& b, Time now) {
   if (queue_.size() == 1 && !starting_) pump(now);
 }
 
-void Direction::measure(Burst& b) const {
+Direction::Measured& Direction::measured(const Burst& b) {
+  std::uint64_t at = b.address % page.count;
+  if (at + b.size.count <= page.count) at = b.kind == Kind::completion ? at % rcb_ : 0;  // within a page only a completion's place counts
+  const std::uint64_t key = b.size.count << 16U | at << 2U | index_of(b.kind);
+  Measured& m = known_[(key ^ key >> 18U ^ key >> 24U) % known_.size()];
+  if (m.key != key) {
+    measure(b, m);
+    m.pace = pace(b.kind, m);
+    m.key = key;
+  }
+  return m;
+}
+
+void Direction::measure(const Burst& b, Measured& m) const {
   if (wire_.messages()) {
-    b.load = b.kind == Kind::posted       ? wire_.write_message(b.size)
+    m.load = b.kind == Kind::posted       ? wire_.write_message(b.size)
              : b.kind == Kind::non_posted ? wire_.read_message()
                                           : wire_.completion_message(b.size);
-    b.wire = b.piece = wire_.message_time(b.load.wire);
+    m.wire = m.piece = wire_.message_time(m.load.wire);
     return;
   }
   Duration one{};
   switch (b.kind) {
     case Kind::posted:
-      b.load = wire_.write(b.address, b.size);
+      m.load = wire_.write(b.address, b.size);
       one = wire_.full_write();
       break;
     case Kind::non_posted:
-      b.load = wire_.read(b.address, b.size);
+      m.load = wire_.read(b.address, b.size);
       one = wire_.one_request();
       break;
     case Kind::completion:
-      b.load = wire_.completion(b.address, b.size);
+      m.load = wire_.completion(b.address, b.size);
       one = wire_.full_completion();
       break;
   }
-  b.wire = wire_.time(b.load.wire);
-  b.piece = std::min(one, b.wire);
+  m.wire = wire_.time(m.load.wire);
+  m.piece = std::min(one, m.wire);
 }
 
-Duration Direction::pace(const Burst& b) const {
-  const Credits& c = credits_[index_of(b.kind)];
-  auto longest = static_cast<std::uint64_t>(b.wire.count());
-  const std::uint64_t data = align_up(b.load.data.count, 16);
+Duration Direction::pace(Kind kind, const Measured& m) const {
+  const Credits& c = credits_[index_of(kind)];
+  auto longest = static_cast<std::uint64_t>(m.wire.count());
+  const std::uint64_t data = align_up(m.load.data.count, 16);
   // Compared before dividing: credits hardly ever bind.
   if (c.data != 0 && data * round_trip_ > longest * c.data) longest = ceil_div(data * round_trip_, c.data);
-  if (c.headers != 0 && b.load.tlps * round_trip_ > longest * c.headers) longest = ceil_div(b.load.tlps * round_trip_, c.headers);
+  if (c.headers != 0 && m.load.tlps * round_trip_ > longest * c.headers) longest = ceil_div(m.load.tlps * round_trip_, c.headers);
   return Duration{static_cast<std::int64_t>(longest)};
 }
 
@@ -95,7 +113,7 @@ bool Direction::room(const Burst& b) const {
 }
 
 void Direction::start(Burst& b, Time at) {
-  const Duration takes = pace(b);
+  const Duration takes = b.pace;
   const Window window = server_.serve(Stream{at, b.in.last}, takes, b.piece);
   b.start = at;
   b.sent = window.done;

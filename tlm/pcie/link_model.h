@@ -29,6 +29,8 @@
 // (a fraction of the rate), flit retry, link power states. The second and later requests of a read burst cost upstream
 // time only. A burst that is starved by its source (in.last late) lends its unused serialiser time to the next.
 #pragma once
+#include <array>
+
 #include "base/agenda.h"
 #include "base/delegate.h"
 #include "base/laws.h"
@@ -52,6 +54,7 @@ struct Burst {
   Load load{};
   Duration wire{};   ///< time of all its TLPs
   Duration piece{};  ///< time of one
+  Duration pace{};   ///< of all, with its credits
   std::uint32_t tags = 0;
   std::uint32_t requests = 0;
   bool unsent = false;  ///< posted: `sent` is to be called; its owner may clear that in `started`, when it needs no such call
@@ -115,8 +118,15 @@ class Direction {
   struct Credits {
     std::uint64_t data, headers;  // 0: infinite
   };
-  void measure(Burst& b) const;
-  Duration pace(const Burst& b) const;
+  /// What a burst costs follows from its kind, its size and how it lies to pages and read completion boundaries.
+  struct Measured {
+    std::uint64_t key = ~std::uint64_t{0};
+    Load load{};
+    Duration wire{}, piece{}, pace{};
+  };
+  Measured& measured(const Burst& b);
+  void measure(const Burst& b, Measured& m) const;
+  Duration pace(Kind kind, const Measured& m) const;
   bool room(const Burst& b) const;
   void start(Burst& b, Time at);
   void pump(Time now);
@@ -134,6 +144,8 @@ class Direction {
   Credits credits_[3];  // by Kind
   bool flit_;
   Events events_;
+  std::uint64_t rcb_;
+  std::array<Measured, 32> known_{};
   Server server_;
   BurstQueue queue_;
   Held held_[2];          // posted, non-posted

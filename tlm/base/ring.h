@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace flashpath::firmware {
+namespace flashpath {
 
 template <class T>
 class Ring {
@@ -12,6 +12,7 @@ class Ring {
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
   T& front() { return items_[head_]; }
+  const T& front() const { return items_[head_]; }
   void push_back(const T& item) {
     if (size_ == items_.size()) grow();
     items_[(head_ + size_++) & (items_.size() - 1)] = item;
@@ -32,4 +33,4 @@ class Ring {
   std::size_t head_ = 0, size_ = 0;
 };
 
-}  // namespace flashpath::firmware
+}  // namespace flashpath

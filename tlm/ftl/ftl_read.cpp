@@ -102,13 +102,12 @@ void FtlModel::read_answered(nand::Op& op, Time now) {
   if (op.status != nand::OpStatus::ok) job.request->status = RequestStatus::uncorrectable;
   if (op.stream.last >= job.stream.last) {
     job.stream.last = op.stream.last;
-    job.journey = op.journey;
+    job.request->journey = op.journey;
   }
   job.stream.first = std::max(job.stream.first, op.stream.first);
   ops_.give(op);
   if (--job.pieces != 0) return;
   job.request->stream = job.stream;
-  job.request->journey = job.journey;
   answer(job, now);
 }
 

@@ -10,7 +10,17 @@ FtlSockets::FtlSockets(Agenda& agenda, Submit submit, FlashAnswered flash_answer
       write{"in_write", agenda, SplitPort::Arrived::to<&FtlSockets::arrived>(this)},
       flash{"flash", agenda, InitiatorPort::Event::to<&FtlSockets::flash_responded>(this)},
       submit_{submit},
-      flash_answered_{flash_answered} {}
+      flash_answered_{flash_answered} {
+  read.also<Request>(*this, asker_);
+}
+
+/// A read as plain data.
+bool FtlSockets::take(Request& request, Time now) {
+  if (request.kind != RequestKind::read) return false;
+  request.carrier = nullptr;
+  submit_(request, now);
+  return true;
+}
 
 void FtlSockets::arrived(Payload& payload, Time now) {
   FtlCommand* const command = extension_of<FtlCommand>(payload);
@@ -28,6 +38,10 @@ void FtlSockets::arrived(Payload& payload, Time now) {
 void FtlSockets::accepted(Request& request, Time now) { write.accept(*static_cast<Payload*>(request.carrier), now); }
 
 void FtlSockets::answered(Request& request, Time now) {
+  if (request.carrier == nullptr) {
+    asker_->answered(request, now);
+    return;
+  }
   Payload& payload = *static_cast<Payload*>(request.carrier);
   payload.set_response_status(request.status == RequestStatus::ok             ? tlm::TLM_OK_RESPONSE
                               : request.status == RequestStatus::out_of_range ? tlm::TLM_ADDRESS_ERROR_RESPONSE
@@ -39,6 +53,11 @@ void FtlSockets::answered(Request& request, Time now) {
 }
 
 void FtlSockets::issue(nand::Op& op, Time now) {
+  if (!array_sought_) {
+    array_sought_ = true;
+    array_ = flash.taker<nand::Op>(*this);
+  }
+  if (array_ != nullptr && array_->take(op, now)) return;
   const Bytes size{std::max<std::uint64_t>(op.size.count, 1)};
   Payload& payload = pool_.take(op.kind == nand::OpKind::read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND, 0, size, op.data);
   extension_of<nand::FlashCommand>(payload)->op = op;

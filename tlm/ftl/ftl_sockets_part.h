@@ -9,7 +9,7 @@
 
 namespace flashpath::ftl {
 
-class FtlSockets {
+class FtlSockets : private Taker<Request>, private Asker<nand::Op> {
  public:
   using Submit = Delegate<void(Request&, Time)>;
   using FlashAnswered = Delegate<void(nand::Op&, Time)>;
@@ -30,10 +30,15 @@ class FtlSockets {
  private:
   void arrived(Payload& payload, Time now);
   void flash_responded(Payload& payload, Time now);
+  bool take(Request& request, Time now) override;
+  void answered(nand::Op& op, Time now) override { flash_answered_(op, now); }
 
   PayloadPool<nand::FlashCommand> pool_;
   Submit submit_;
   FlashAnswered flash_answered_;
+  Asker<Request>* asker_ = nullptr;    // of reads without a payload
+  Taker<nand::Op>* array_ = nullptr;   // takes operations without one
+  bool array_sought_ = false;
 };
 
 }  // namespace flashpath::ftl

@@ -36,6 +36,12 @@ class InitiatorPort final : public Requester {
     if (requesting_ == nullptr && when >= free_at_ && queue_.empty()) issue(payload, now, when);
     else queue_up(payload, now, when);
   }
+  /// Who takes requests of this type as they are, and answers `asker`; nullptr: send payloads. Once everything is bound.
+  template <class Request>
+  Taker<Request>* taker(Asker<Request>& asker) {
+    Responder* const target = peer();
+    return target == nullptr ? nullptr : static_cast<Taker<Request>*>(target->taker(typeid(Request), &asker));
+  }
   /// b_transport at `at` (not from a thread that may not wait, unless the target answers with a delay): when it is done.
   Time call(Payload& payload, Time at);
 

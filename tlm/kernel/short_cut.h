@@ -5,6 +5,9 @@
 // same order and with the same moments, but in our own time and without the sockets' wrappers: a third of the cost of a hop.
 // Whatever stands in between (a checker, an RTL wrapper, somebody else's module) is seen at the first request, and TLM is spoken.
 // The result does not depend on it (tested: platform tests run with and without).
+//
+// Where a payload only wraps plain data that both ends know (an FTL's read, a flash operation), and the target accepts every request
+// at once, the data itself is handed over: no payload, no copies (Taker, Asker).
 #pragma once
 #include "base/units.h"
 #include "kernel/transfer.h"
@@ -21,6 +24,27 @@ class Requester {
   ~Requester() = default;
 };
 
+/// The target's side, for requests of a type that it accepts at once, always.
+template <class Request>
+class Taker {
+ public:
+  /// As BEGIN_REQ and END_REQ at `now`, the agenda's. False: not like this, send a payload.
+  virtual bool take(Request& request, Time now) = 0;
+
+ protected:
+  ~Taker() = default;
+};
+
+/// The initiator's side of that.
+template <class Request>
+class Asker {
+ public:
+  virtual void answered(Request& request, Time now) = 0;  ///< as BEGIN_RESP; the answer is in the request
+
+ protected:
+  ~Asker() = default;
+};
+
 /// The target's side.
 class Responder {
  public:
@@ -29,6 +53,8 @@ class Responder {
   virtual Reply request(Payload& payload, Time& at, Requester& from) = 0;
   /// b_transport at `at`: when it is done.
   virtual Time loose(Payload& payload, Time at) = 0;
+  /// A Taker of requests of this type whose answers go to `asker`, an Asker of the same; nullptr: there is none.
+  virtual void* taker(const std::type_info& /*request*/, void* /*asker*/) { return nullptr; }
 
   static inline bool enabled = true;  ///< false: every port speaks TLM (for tests)
   /// Called by a port that offers itself behind its socket's interface, and when it goes (nullptr).

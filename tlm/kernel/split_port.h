@@ -45,6 +45,20 @@ class SplitPort final : public Responder {
   /// which ends the transaction in that call (TLM_COMPLETED, delay annotated) and spends no event.
   bool inside(const Payload& payload) const { return inside_ != nullptr && inside_->payload == &payload; }
 
+  /// Takes plain data, too. `asker` becomes who asks, once somebody does.
+  template <class Request>
+  void also(Taker<Request>& taker, Asker<Request>*& asker) {
+    taker_type_ = &typeid(Request);
+    taker_ = &taker;
+    set_asker_ = [](void* into, void* who) { *static_cast<Asker<Request>**>(into) = static_cast<Asker<Request>*>(who); };
+    asker_ = &asker;
+  }
+  void* taker(const std::type_info& request, void* asker) override {
+    if (taker_type_ == nullptr || *taker_type_ != request) return nullptr;
+    set_asker_(asker_, asker);
+    return taker_;
+  }
+
   Reply request(Payload& payload, Time& at, Requester& from) override;
   Time loose(Payload& payload, Time at) override;
 
@@ -74,6 +88,10 @@ class SplitPort final : public Responder {
   std::map<Payload*, std::unique_ptr<sc_core::sc_event>> blocked_;  // callers inside b_transport
   std::map<Payload*, Time> blocked_done_;
   std::deque<Payload*> finished_;
+  const std::type_info* taker_type_ = nullptr;
+  void* taker_ = nullptr;
+  void* asker_ = nullptr;
+  void (*set_asker_)(void*, void*) = nullptr;
   Requester* direct_ = nullptr;    // the initiator, if it is a port of ours
   Payload* responding_ = nullptr;  // BEGIN_RESP sent, END_RESP not yet seen
 };

@@ -146,6 +146,10 @@ std::uint32_t ArrayModel::gather(EntryList& list, std::uint32_t head) {
 
 void ArrayModel::submit(Op& op, Time now) {
   invariant(geometry_.fault(op) == OpFault::none, "an operation that no die can do was submitted", "nand", now);
+  submit_legal(op, now);
+}
+
+void ArrayModel::submit_legal(Op& op, Time now) {
   flow_.enter(now);
   wait(take(op, now), now, false);
 }

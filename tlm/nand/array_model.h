@@ -75,6 +75,8 @@ class ArrayModel {
 
   /// Takes a legal operation (geometry().fault(op) == none). It belongs to the caller and must stay until answered.
   void submit(Op& op, Time now);
+  /// The same where the caller has asked whether it is legal.
+  void submit_legal(Op& op, Time now);
 
   /// These planes (a bit each) of the die have died: every operation on them takes its time and fails.
   void fail(DieId die, std::uint32_t planes);

@@ -12,7 +12,17 @@ ModelArray::ModelArray(const sc_core::sc_module_name& name, Environment& environ
              ArrayModel::Answered::to<&ModelArray::answered>(this),
              environment.data_mode,
              Random{environment.seed, this->name()}},
-      refused_{stats, "refused", stats::Unit::count, "operations that do not exist: wrong address, size or command"} {}
+      refused_{stats, "refused", stats::Unit::count, "operations that do not exist: wrong address, size or command"} {
+  port_.also<Op>(*this, asker_);
+}
+
+/// An operation as plain data. One that does not exist is to come as a payload, to be refused.
+bool ModelArray::take(Op& op, Time now) {
+  if (model_.geometry().fault(op) != OpFault::none) return false;
+  op.inside = nullptr;
+  model_.submit_legal(op, now);
+  return true;
+}
 
 tlm::tlm_response_status ModelArray::judge(const Payload& payload, const FlashCommand* command) const {
   if (command == nullptr) return tlm::TLM_GENERIC_ERROR_RESPONSE;
@@ -41,10 +51,14 @@ void ModelArray::arrived(Payload& payload, Time now) {
   Op& op = command->op;
   if (op.data == nullptr && environment_.data_mode && transfer.carries_data) op.data = payload.get_data_ptr();
   op.inside = &payload;
-  model_.submit(op, now);
+  model_.submit_legal(op, now);
 }
 
 void ModelArray::answered(Op& op, Time now) {
+  if (op.inside == nullptr) {
+    asker_->answered(op, now);
+    return;
+  }
   Payload& payload = *static_cast<Payload*>(op.inside);
   op.inside = nullptr;
   Transfer& transfer = transfer_of(payload);

@@ -28,7 +28,7 @@ class Array : public Part {
   virtual void fail(DieId die, std::uint32_t planes) = 0;
 };
 
-class ModelArray final : public Array {
+class ModelArray final : public Array, private Taker<Op> {
  public:
   ModelArray(const sc_core::sc_module_name& name, Environment& environment, const Config& config);
 
@@ -45,11 +45,13 @@ class ModelArray final : public Array {
 
  private:
   void arrived(Payload& payload, Time now);
+  bool take(Op& op, Time now) override;
   void answered(Op& op, Time now);
   tlm::tlm_response_status judge(const Payload& payload, const FlashCommand* command) const;
 
   SplitPort port_;
   ArrayModel model_;
+  Asker<Op>* asker_ = nullptr;  // of operations without a payload
   stats::Counter refused_;
 };
 

@@ -69,6 +69,13 @@ void ModelController::dma_responded(Payload& payload, Time now) {
 
 void ModelController::send_ftl(ftl::Request& request, Time now) {
   const bool read = request.kind == ftl::RequestKind::read;
+  if (read) {
+    if (!ftl_sought_) {
+      ftl_sought_ = true;
+      ftl_ = ftl_read_.taker<ftl::Request>(*this);
+    }
+    if (ftl_ != nullptr && now == agenda_.now() && ftl_->take(request, now)) return;
+  }
   const bool bulk = request.kind == ftl::RequestKind::read || request.kind == ftl::RequestKind::write;
   const tlm::tlm_command command = read ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND;
   Payload& payload = ftl_pool_.take(command, request.address.count, bulk ? request.size : least_payload, request.data);

@@ -36,7 +36,7 @@ class Controller : public Part {
 };
 
 /// The controller as a model.
-class ModelController final : public Controller {
+class ModelController final : public Controller, private Asker<ftl::Request> {
  public:
   /// `drive` numbers the drive (Transfer::source); `capacity` is what the FTL offers.
   ModelController(const sc_core::sc_module_name& name, Environment& environment, const Config& config, Bytes capacity, std::uint16_t drive);
@@ -64,6 +64,7 @@ class ModelController final : public Controller {
   void send_ftl(ftl::Request& request, Time now);
   void ftl_write_accepted(Payload& payload, Time now);
   void ftl_responded(Payload& payload, Time now);
+  void answered(ftl::Request& request, Time now) override { model_.ftl_answered(request, now); }
 
   const Duration register_latency_;
   const std::uint16_t drive_;
@@ -74,6 +75,8 @@ class ModelController final : public Controller {
   InitiatorPort dma_;
   InitiatorPort ftl_read_;
   InitiatorPort ftl_write_;
+  Taker<ftl::Request>* ftl_ = nullptr;  // takes reads without a payload
+  bool ftl_sought_ = false;
 };
 
 }  // namespace flashpath::nvme

@@ -47,7 +47,7 @@ void Agenda::refill() {
 }
 
 /// The ring's first bucket that holds something; there must be one.
-std::uint64_t Agenda::first_bucket() const {
+inline std::uint64_t Agenda::first_bucket() const {
   const std::size_t start = base_ % ring;
   std::size_t word = start / 64;
   std::uint64_t bits = occupied_[word] & (~std::uint64_t{0} << (start % 64));
@@ -61,7 +61,7 @@ std::uint64_t Agenda::first_bucket() const {
 
 /// Moves the ring's start, and takes in what its horizon now reaches. The start follows now() and never what is
 /// merely pending: a post may come for any moment from now() on, and must find a bucket of its own.
-void Agenda::rebase(std::uint64_t bucket) {
+inline void Agenda::rebase(std::uint64_t bucket) {
   base_ = bucket;
   if (far_bucket_ < base_ + ring) refill();
 }
@@ -74,15 +74,16 @@ Time Agenda::next() const {
 
 /// The ring's first bucket is empty: moves on to the next action, if it is due by `limit`; else `none`.
 std::uint32_t Agenda::seek(Time limit) {
-  std::uint64_t bucket = far_bucket_;
-  if (near_ != 0) {
-    bucket = first_bucket();
-    if (pool_[slots_[bucket % ring].head].at > limit) return none;
-  } else if (far_.empty() || pool_[far_.front()].at > limit) {
-    return none;
+  if (near_ != 0) [[likely]] {
+    const std::uint64_t bucket = first_bucket();
+    const std::uint32_t first = slots_[bucket % ring].head;
+    if (pool_[first].at > limit) return none;
+    rebase(bucket);
+    return first;
   }
-  rebase(bucket);
-  return slots_[bucket % ring].head;
+  if (far_.empty() || pool_[far_.front()].at > limit) return none;
+  rebase(far_bucket_);
+  return slots_[base_ % ring].head;
 }
 
 void Agenda::step() {

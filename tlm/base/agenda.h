@@ -67,11 +67,12 @@ class Agenda {
   /// Runs the earliest action if there is one, at or before `limit`.
   bool step_until(Time limit) {
     std::uint32_t first = slots_[base_ % ring].head;
-    if (first == none) [[unlikely]] {
+    if (first == none) {
       first = seek(limit);
       if (first == none) return false;
+    } else if (pool_[first].at > limit) {
+      return false;
     }
-    if (pool_[first].at > limit) return false;
     run_first(first);
     return true;
   }

@@ -27,21 +27,20 @@ class Laws {
   std::uint64_t checked_ = 0;
 };
 
-/// Things that enter and leave a place; Little's law as an exact identity of integers:
-/// the integral of the number inside over time equals the sum of everybody's time inside.
+/// Things that enter and leave a place, and when: sums of their moments, from which the mean number inside follows exactly (the
+/// integral of the number inside over time is the sum of everybody's time inside: Little's law). What each is remembered to have entered
+/// at when it leaves must be when it did.
 class Flow {
  public:
   void enter(Time now) {
-    advance(now);
     ++entered_;
-    inside_sum_ += offset(now);
+    entries_ += offset(now);
   }
   /// `entered` is when this one came in, as its owner remembers it.
   void leave(Time now, Time entered) {
-    advance(now);
     ++left_;
-    inside_sum_ -= offset(entered);
-    total_ += static_cast<Wide>((now - entered).count());
+    exits_ += offset(now);
+    remembered_ += offset(entered);
   }
 
   std::uint64_t entered() const { return entered_; }
@@ -53,16 +52,11 @@ class Flow {
 
  private:
   static Wide offset(Time t) { return static_cast<Wide>(t.time_since_epoch().count()); }
-  void advance(Time now) {
-    integral_ += static_cast<Wide>(static_cast<SignedWide>(static_cast<std::int64_t>(entered_ - left_)) * (now - at_).count());
-    at_ = now;
-  }
 
   std::uint64_t entered_ = 0, left_ = 0;
-  Wide integral_ = 0;    // of the number inside, in ps
-  Wide total_ = 0;       // time inside of those that left
-  Wide inside_sum_ = 0;  // sum of entry times of those still inside
-  Time at_{};
+  Wide entries_ = 0;     // sum of the moments at which they entered
+  Wide exits_ = 0;       // ... and left
+  Wide remembered_ = 0;  // entries of those that left, as they were told
 };
 
 /// Who waits for whom, when nothing is scheduled but work is left.

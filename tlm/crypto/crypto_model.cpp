@@ -15,17 +15,19 @@ Stream Timing::crypt(Stream in, Bytes size) {
   return {w.accepted + depth_, std::max(w.done, alone) + depth_};
 }
 
-Time Order::floor(Time at) const {
-  Time floor{};
-  for (const Flight& f : flights_)
-    floor = std::max(floor, at >= f.in_last ? f.out.last : std::max(f.out.first, at + (f.out.last - f.in_last)));
-  return floor;
-}
-
 Stream Order::place(Stream in, Stream out) {
-  std::erase_if(flights_, [&](const Flight& f) { return f.out.last <= in.first; });
-  out.first = std::max(out.first, floor(in.first));
-  out.last = std::max({out.first, out.last, floor(in.last)});
+  const auto floor = [](const Flight& f, Time at) {
+    return at >= f.in_last ? f.out.last : std::max(f.out.first, at + (f.out.last - f.in_last));
+  };
+  std::size_t kept = 0;
+  for (const Flight& f : flights_) {
+    if (f.out.last <= in.first) continue;  // has left
+    out.first = std::max(out.first, floor(f, in.first));
+    out.last = std::max(out.last, floor(f, in.last));
+    flights_[kept++] = f;
+  }
+  flights_.resize(kept);
+  out.last = std::max(out.first, out.last);
   flights_.push_back({in.last, out});
   return out;
 }

@@ -47,7 +47,6 @@ class Order {
     Time in_last;
     Stream out;
   };
-  Time floor(Time at) const;
   std::vector<Flight> flights_;  // still leaving; a few
 };
 

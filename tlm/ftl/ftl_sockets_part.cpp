@@ -39,7 +39,7 @@ void FtlSockets::accepted(Request& request, Time now) { write.accept(*static_cas
 
 void FtlSockets::answered(Request& request, Time now) {
   if (request.carrier == nullptr) {
-    asker_->answered(request, now);
+    asker_->reply(request, now);
     return;
   }
   Payload& payload = *static_cast<Payload*>(request.carrier);

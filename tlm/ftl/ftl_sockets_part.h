@@ -31,7 +31,7 @@ class FtlSockets : private Taker<Request>, private Asker<nand::Op> {
   void arrived(Payload& payload, Time now);
   void flash_responded(Payload& payload, Time now);
   bool take(Request& request, Time now) override;
-  void answered(nand::Op& op, Time now) override { flash_answered_(op, now); }
+  void reply(nand::Op& op, Time now) override { flash_answered_(op, now); }
 
   PayloadPool<nand::FlashCommand> pool_;
   Submit submit_;

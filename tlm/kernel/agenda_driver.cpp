@@ -65,9 +65,18 @@ void AgendaDriver::wake_up() {
   running_ = true;
   kernel_standstill = kernel_now();
   Time most = limit();
-  while (!stopped_ && !reached_ && agenda_.step_until(most)) {
-    if (until_ && until_()) reached_ = true;
-    if (!alone_) most = limit();
+  if (alone_ && until_) {
+    const Delegate<bool()> until = until_;
+    while (!stopped_ && agenda_.step_until(most)) {
+      if (!until()) continue;
+      reached_ = true;
+      break;
+    }
+  } else {
+    while (!stopped_ && !reached_ && agenda_.step_until(most)) {
+      if (until_ && until_()) reached_ = true;
+      if (!alone_) most = limit();
+    }
   }
   running_ = false;
   kernel_standstill = never;

@@ -39,7 +39,7 @@ class Taker {
 template <class Request>
 class Asker {
  public:
-  virtual void answered(Request& request, Time now) = 0;  ///< as BEGIN_RESP; the answer is in the request
+  virtual void reply(Request& request, Time now) = 0;  ///< as BEGIN_RESP; the answer is in the request
 
  protected:
   ~Asker() = default;

@@ -7,9 +7,8 @@
 namespace flashpath::nand {
 
 /// Somebody may want the channel: give it away if it is idle, else have it looked at when it is.
-void ArrayModel::ask(ChannelId id, Time now) {
+void ArrayModel::ask_now(ChannelId id, Time now) {
   Channel& channel = channels_[id];
-  if (channel.woken || !channel.wanted()) return;
   if (channel.run.active) {
     if (channel.commands.empty() && channel.outs.empty()) return;  // data-in that has begun goes before others'
     cut_run(id, now);
@@ -45,7 +44,7 @@ void ArrayModel::grant(ChannelId id, Time now) {
 
 /// Gives the bus to one of those that asked, or finds that it has nothing to begin any more.
 /// `freed` becomes the die + 1 whose planes are free, and wanted, when the bus is.
-void ArrayModel::grant_one(ChannelId id, Time now, std::uint32_t& freed) {
+inline void ArrayModel::grant_one(ChannelId id, Time now, std::uint32_t& freed) {
   if (config_.channel_policy == ChannelPolicy::data_first) {
     grant_turn(id, now, freed);
     return;
@@ -104,7 +103,7 @@ void ArrayModel::grant_turn(ChannelId id, Time now, std::uint32_t& freed) {
 }
 
 /// Data that were ready have been handed over to the cache register since, and are not there yet: they queue again when they are.
-bool ArrayModel::not_yet(std::uint32_t entry, Time now) {
+inline bool ArrayModel::not_yet(std::uint32_t entry, Time now) {
   const Time ready = entries_[entry].out_ready;
   if (ready <= now) return false;
   agenda_.post<&ArrayModel::join_outs>(ready, this, entry, 0, Priority::decide);

@@ -32,7 +32,7 @@ Choice ArrayModel::choose(const Die& die, Time now) const {
   return free == all_planes_ && idle(die.id, now) ? choice : Choice{};
 }
 
-Choice ArrayModel::choose_by_kind(const Die& die, PlaneMask free) const {
+inline Choice ArrayModel::choose_by_kind(const Die& die, PlaneMask free) const {
   if (die.erases.size != 0 && die.erase_passed >= config_.die_overtakes) return {.what = Next::erase, .entry = die.erases.head};
   if (die.programs.size != 0 && die.program_passed >= config_.die_overtakes) return {.what = Next::program, .entry = die.programs.head};
   if (die.reads.size != 0) return find_read(die, free);
@@ -41,7 +41,7 @@ Choice ArrayModel::choose_by_kind(const Die& die, PlaneMask free) const {
 }
 
 /// The oldest of all; of one moment: reads, programs, erases. Reads older than what is neither go side by side.
-Choice ArrayModel::choose_fifo(const Die& die, PlaneMask free) const {
+inline Choice ArrayModel::choose_fifo(const Die& die, PlaneMask free) const {
   const auto since = [&](const EntryList& list) { return list.size != 0 ? entries_[list.head].submitted : never; };
   const Time programs = since(die.programs), erases = since(die.erases);
   if (since(die.reads) > std::min(programs, erases)) {

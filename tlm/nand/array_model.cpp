@@ -67,7 +67,7 @@ ArrayModel::ArrayModel(Agenda& agenda, const Config& config, stats::Group& group
   }
 }
 
-std::uint32_t ArrayModel::take(Op& op, Time now) {
+inline std::uint32_t ArrayModel::take(Op& op, Time now) {
   if (free_ == no_entry) {
     free_ = static_cast<std::uint32_t>(entries_.size());
     entries_.emplace_back();
@@ -89,33 +89,11 @@ std::uint32_t ArrayModel::take(Op& op, Time now) {
   return index;
 }
 
-void ArrayModel::give_back(std::uint32_t entry) {
-  links_[entry].next = free_;
-  free_ = entry;
-}
-
-void ArrayModel::push(EntryList& list, std::uint32_t entry) {
-  if (list.tail == no_entry) list.head = entry;
-  else links_[list.tail].next = entry;
-  list.tail = entry;
-  ++list.size;
-}
-
 void ArrayModel::push_front(EntryList& list, std::uint32_t entry) {
   links_[entry].next = list.head;
   list.head = entry;
   if (list.tail == no_entry) list.tail = entry;
   ++list.size;
-}
-
-/// Takes out the one after `before` (none: the head).
-void ArrayModel::pop(EntryList& list, std::uint32_t before) {
-  std::uint32_t& link = before == no_entry ? list.head : links_[before].next;
-  const std::uint32_t entry = link;
-  link = links_[entry].next;
-  if (list.tail == entry) list.tail = before;
-  links_[entry].next = no_entry;
-  --list.size;
 }
 
 /// Takes out of `list` what one multi-plane command can do with `head`: other planes, the same page number. They become its chain.

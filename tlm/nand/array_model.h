@@ -105,11 +105,27 @@ class ArrayModel {
 
  private:
   std::uint32_t take(Op& op, Time now);
-  void give_back(std::uint32_t entry);
-  void push(EntryList& list, std::uint32_t entry);
+  void give_back(std::uint32_t entry) {
+    links_[entry].next = free_;
+    free_ = entry;
+  }
+  void push(EntryList& list, std::uint32_t entry) {
+    if (list.tail == no_entry) list.head = entry;
+    else links_[list.tail].next = entry;
+    list.tail = entry;
+    ++list.size;
+  }
   void push_front(EntryList& list, std::uint32_t entry);
   void wait(std::uint32_t entry, Time now, bool first);
-  void pop(EntryList& list, std::uint32_t before);
+  /// Takes out the one after `before` (none: the head).
+  void pop(EntryList& list, std::uint32_t before) {
+    std::uint32_t& link = before == no_entry ? list.head : links_[before].next;
+    const std::uint32_t entry = link;
+    link = links_[entry].next;
+    if (list.tail == entry) list.tail = before;
+    links_[entry].next = no_entry;
+    --list.size;
+  }
   std::uint32_t gather(EntryList& list, std::uint32_t head);
 
   PlaneMask free_planes(const Die& die, Time now) const;
@@ -122,7 +138,10 @@ class ArrayModel {
   bool idle(DieId die, Time now) const;
   void offer(DieId die, Time now);
   void watch(DieId die, Time now);
-  void ask(ChannelId channel, Time now);
+  void ask(ChannelId channel, Time now) {
+    if (!channels_[channel].woken && channels_[channel].wanted()) ask_now(channel, now);
+  }
+  void ask_now(ChannelId channel, Time now);
   void grant(ChannelId channel, Time now);
   void grant_one(ChannelId channel, Time now, std::uint32_t& freed);
   void grant_turn(ChannelId channel, Time now, std::uint32_t& freed);

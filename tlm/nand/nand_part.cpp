@@ -56,7 +56,7 @@ void ModelArray::arrived(Payload& payload, Time now) {
 
 void ModelArray::answered(Op& op, Time now) {
   if (op.inside == nullptr) {
-    asker_->answered(op, now);
+    asker_->reply(op, now);
     return;
   }
   Payload& payload = *static_cast<Payload*>(op.inside);

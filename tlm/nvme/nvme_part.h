@@ -64,7 +64,7 @@ class ModelController final : public Controller, private Asker<ftl::Request> {
   void send_ftl(ftl::Request& request, Time now);
   void ftl_write_accepted(Payload& payload, Time now);
   void ftl_responded(Payload& payload, Time now);
-  void answered(ftl::Request& request, Time now) override { model_.ftl_answered(request, now); }
+  void reply(ftl::Request& request, Time now) override { model_.ftl_answered(request, now); }
 
   const Duration register_latency_;
   const std::uint16_t drive_;

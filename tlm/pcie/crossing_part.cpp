@@ -35,7 +35,7 @@ Crossing::Crossing(Environment& environment, stats::Group& stats, const Config& 
   link.connect(events, events);
 }
 
-Crossing::Hop& Crossing::take() {
+inline Crossing::Hop& Crossing::take() {
   if (free_.empty()) {
     hops_.push_back(std::make_unique<Hop>());
     free_.push_back(hops_.back().get());
@@ -91,7 +91,7 @@ void Crossing::arrived(Side& side, Payload& p, Time now) {
 }
 
 /// The payload for the next stage.
-void Crossing::depart(Hop& hop) {
+inline void Crossing::depart(Hop& hop) {
   Payload& p = *hop.asked;
   Transfer& from = transfer_of(p);
   if (hop.kind == Kind::non_posted && p.has_mm()) {
@@ -179,9 +179,9 @@ void Crossing::answer_posted(Hop& hop, Time at) {
   in.respond(p, at);
 }
 
-Crossing::Hop& Crossing::hop_of(Payload& payload) { return *static_cast<Hop*>(transfer_of(payload).hop); }
+inline Crossing::Hop& Crossing::hop_of(Payload& payload) { return *static_cast<Hop*>(transfer_of(payload).hop); }
 
-void Crossing::Side::send(Hop& hop, Time now) {
+inline void Crossing::Side::send(Hop& hop, Time now) {
   sent.push_back(&hop);
   out.send(*hop.sent_on, now);
 }
@@ -217,7 +217,7 @@ void Crossing::returned(Hop& hop, Time now) {
 }
 
 /// The data of a read, or its failure, goes back the other way.
-void Crossing::return_data(Hop& hop, Time now) {
+inline void Crossing::return_data(Hop& hop, Time now) {
   const Transfer& t = transfer_of(*hop.asked);
   hop.in = {now, std::max(now, t.stream.last)};
   if (!hop.asked->is_response_ok()) {
@@ -232,7 +232,7 @@ void Crossing::return_data(Hop& hop, Time now) {
   }
 }
 
-void Crossing::let_go(Hop& hop) {
+inline void Crossing::let_go(Hop& hop) {
   if (--hop.users != 0) return;
   if (hop.kind == Kind::posted) --posted_inside_;
   else --reads_inside_;

@@ -42,7 +42,7 @@ void Direction::complete_here(Time now, std::uint64_t burst) {
   line_up(b, now);
 }
 
-void Direction::line_up(Burst& b, Time now) {
+inline void Direction::line_up(Burst& b, Time now) {
   // Nobody waits for the start of a read or a completion, and nothing can overtake it: it is booked ahead, which saves an event.
   if (queue_.empty() && !starting_ && (b.kind != Kind::posted || server_.free_at() <= now) && room(b)) {
     start(b, std::max(now, server_.free_at()));
@@ -54,7 +54,7 @@ void Direction::line_up(Burst& b, Time now) {
   if (queue_.size() == 1 && !starting_) pump(now);
 }
 
-Direction::Measured& Direction::measured(const Burst& b) {
+inline Direction::Measured& Direction::measured(const Burst& b) {
   std::uint64_t at = b.address % page.count;
   if (at + b.size.count <= page.count) at = b.kind == Kind::completion ? at % rcb_ : 0;  // within a page only a completion's place counts
   const std::uint64_t key = b.size.count << 16U | at << 2U | index_of(b.kind);
@@ -104,7 +104,7 @@ Duration Direction::pace(Kind kind, const Measured& m) const {
   return Duration{static_cast<std::int64_t>(longest)};
 }
 
-bool Direction::room(const Burst& b) const {
+inline bool Direction::room(const Burst& b) const {
   if (b.kind == Kind::completion) return true;
   const Held& held = held_[index_of(b.kind)];
   if (held.bursts == 0) return true;
@@ -161,7 +161,7 @@ void Direction::pump(Time now) {
   arm();
 }
 
-void Direction::arm() {
+inline void Direction::arm() {
   if (queue_.empty() || pump_at_ == server_.free_at()) return;
   pump_at_ = server_.free_at();
   agenda_.post<&Direction::turn>(pump_at_, this, 0, 0, Priority::release);

@@ -43,7 +43,7 @@ class Decoder {
   std::vector<AddressWindow> windows_;  // by base
   static constexpr AddressWindow nothing{.base = 1, .last = 0, .target = 0, .allowed = 0};
   static std::size_t hit_of(std::uint64_t address) { return (address >> 36U ^ address >> 38U) % 16; }  // windows lie far apart
-  mutable std::array<AddressWindow, 16> hits_;  // copies of the windows found last
+  mutable std::array<AddressWindow, 16> hits_;                                                         // copies of the windows found last
 };
 
 class Timing {

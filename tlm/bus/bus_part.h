@@ -73,9 +73,9 @@ class ModelBus final : public Bus {
     std::string label;
     Master kind;
     std::uint16_t source;
-    std::uint32_t inside = 0;   // requests no target has taken yet
-    Ring<Payload*> held;  // arrived, not yet accepted
-    Time answered{};            // the last answer given or announced
+    std::uint32_t inside = 0;  // requests no target has taken yet
+    Ring<Payload*> held;       // arrived, not yet accepted
+    Time answered{};           // the last answer given or announced
     SplitPort port;
     stats::Group stats;
     stats::Counter requests{stats, "requests", stats::Unit::count, "requests"};

@@ -56,7 +56,7 @@ class ModelEngine final : public Engine {
     ModelEngine& engine;
     SplitPort port;
     std::uint32_t inside = 0;   // requests the interconnect has not taken yet
-    Ring<Payload*> held;  // arrived, not accepted
+    Ring<Payload*> held;        // arrived, not accepted
     std::vector<Order> orders;  // by drive
   };
   struct Crossing {

@@ -59,8 +59,7 @@ Window ModelDram::serve(Payload& payload, Time at) {
   return {booking.accepted, booking.data.first};
 }
 
-bool ModelDram::watched(std::uint64_t address, std::uint64_t end) const {
-  if (watches_.empty() || end <= watches_.front().base || address >= watches_.back().end) return false;
+bool ModelDram::touches_watch(std::uint64_t address, std::uint64_t end) const {
   const auto after = std::ranges::upper_bound(watches_, address, {}, &Watch::base);  // the first that begins behind the address
   return (after != watches_.begin() && std::prev(after)->end > address) || (after != watches_.end() && after->base < end);
 }

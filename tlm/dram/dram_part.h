@@ -60,14 +60,18 @@ class ModelDram final : public Dram {
   Window serve(Payload& payload, Time at);
   bool legal(Payload& payload);
   void store(const Payload& payload, const Transfer& transfer, Time visible);
-  bool watched(std::uint64_t address, std::uint64_t end) const;
+  bool watched(std::uint64_t address, std::uint64_t end) const {
+    if (watches_.empty() || end <= watches_.front().base || address >= watches_.back().end) return false;
+    return touches_watch(address, end);
+  }
+  bool touches_watch(std::uint64_t address, std::uint64_t end) const;
   void visible(Time now, std::uint64_t held);
 
   TargetPort port_;
   Timing timing_;
   SparseMemory memory_;
   Bytes small_access_, moved_{};  // moved: in whole granules
-  std::vector<Watch> watches_;              // by base
+  std::vector<Watch> watches_;    // by base
   std::vector<std::unique_ptr<Held>> held_;
   std::vector<std::size_t> held_free_;
 

@@ -11,10 +11,10 @@
 
 #include "base/delegate.h"
 #include "base/laws.h"
+#include "base/ring.h"
 #include "base/stats.h"
 #include "cores/core_context.h"
 #include "firmware/firmware_config.h"
-#include "base/ring.h"
 
 namespace flashpath::firmware {
 

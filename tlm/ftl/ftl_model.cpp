@@ -111,7 +111,7 @@ void FtlModel::submit(Request& request, Time now) {
   if (ranged && (request.address > config_.capacity || request.size > config_.capacity - request.address))
     request.status = RequestStatus::out_of_range;
   if (request.kind == RequestKind::read) {
-    const std::uint64_t units = request.status == RequestStatus::ok ? request.size.count / unit_ : 0;
+    const std::uint64_t units = request.status == RequestStatus::ok ? layout_.unit_of(request.size.count) : 0;
     agenda_.post<&FtlModel::looked_up>(look_up(units, config_.lookup_latency, now), this, reinterpret_cast<std::uint64_t>(&job));
     return;
   }

@@ -10,9 +10,9 @@ namespace flashpath::ftl {
 /// piece(program unit, byte within it, bytes, bytes before it in the range).
 template <class Piece>
 void for_each_piece(const Layout& layout, std::uint64_t offset, std::uint64_t size, Piece&& piece) {
-  auto pu = static_cast<std::uint32_t>(offset / layout.program_unit());
-  std::uint64_t in_pu = offset - pu * layout.program_unit();
-  std::uint64_t left = layout.stripe() - in_pu % layout.stripe();
+  std::uint64_t in_pu = 0;
+  std::uint32_t pu = layout.pu_at(offset, in_pu);
+  std::uint64_t left = layout.stripe() - layout.in_stripe(in_pu);
   for (std::uint64_t done = 0; done < size;) {
     const std::uint64_t n = std::min(size - done, left);
     piece(pu, in_pu, n, done);

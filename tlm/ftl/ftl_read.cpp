@@ -12,11 +12,12 @@ void FtlModel::looked_up(Time now, std::uint64_t arg) {
   Job& job = *reinterpret_cast<Job*>(arg);
   Request& request = *job.request;
   if (request.status == RequestStatus::ok && request.size.count != 0) {
-    const std::uint64_t first = request.address.count / unit_;
-    if ((active_fills_ != 0 || !restoring_.empty()) &&
-        held_back(first, ceil_div(request.address.count + request.size.count, unit_) - first)) {
-      read_waits_.push_back(&job);
-      return;
+    if (active_fills_ != 0 || !restoring_.empty()) {
+      const std::uint64_t first = layout_.unit_of(request.address.count);
+      if (held_back(first, layout_.units_to(request.address.count + request.size.count) - first)) {
+        read_waits_.push_back(&job);
+        return;
+      }
     }
     if (!lost_.empty() && lost(first_unit(request), last_unit(request))) {
       if (cache_) leave_map(job, now);
@@ -66,10 +67,10 @@ std::uint32_t FtlModel::fetch(std::uint64_t address, std::uint64_t size, unsigne
       issue(op, run_superblock, now);
     });
   };
-  const std::uint64_t end = address + size;
+  const std::uint64_t end = address + size, end_unit = layout_.units_to(end);
   for (std::uint64_t at = address; at < end;) {
-    const std::uint64_t unit = at / unit_;
-    const Mapping::Extent e = mapping_.find(unit, ceil_div(end, unit_) - unit);
+    const std::uint64_t unit = layout_.unit_of(at);
+    const Mapping::Extent e = mapping_.find(unit, end_unit - unit);
     const std::uint64_t in_unit = at - unit * unit_;
     std::uint64_t n = std::min(e.count * unit_ - in_unit, end - at);
     if (e.position == nowhere) {

@@ -36,8 +36,8 @@ class FtlSockets : private Taker<Request>, private Asker<nand::Op> {
   PayloadPool<nand::FlashCommand> pool_;
   Submit submit_;
   FlashAnswered flash_answered_;
-  Asker<Request>* asker_ = nullptr;    // of reads without a payload
-  Taker<nand::Op>* array_ = nullptr;   // takes operations without one
+  Asker<Request>* asker_ = nullptr;   // of reads without a payload
+  Taker<nand::Op>* array_ = nullptr;  // takes operations without one
   bool array_sought_ = false;
 };
 

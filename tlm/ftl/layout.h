@@ -9,6 +9,7 @@
 // With parity (rain = N): N + 1 neighbouring PUs, which lie on different dies, are a group; one of them is parity. Its place moves by
 // one from wordline to wordline. Positions and PU numbers count data only; data PUs + g is the number of the parity of group g.
 #pragma once
+#include "base/divisor.h"
 #include "ftl/geometry.h"
 #include "nand/nand_op.h"
 
@@ -32,21 +33,30 @@ class Layout {
         pus_{g.program_units()},
         rain_{rain},
         data_pus_{pus_ / (rain + 1) * (rain == 0 ? 1 : rain)},
-        units_{data_pus_ * pu_ / unit_} {}
+        units_{data_pus_ * pu_.value() / unit_.value()} {}
 
-  std::uint64_t unit() const { return unit_; }
-  std::uint64_t stripe() const { return stripe_; }
-  std::uint64_t program_unit() const { return pu_; }
+  std::uint64_t unit() const { return unit_.value(); }
+  std::uint64_t stripe() const { return stripe_.value(); }
+  std::uint64_t program_unit() const { return pu_.value(); }
   std::uint32_t bits() const { return bits_; }
-  std::uint32_t dies() const { return dies_; }
+  std::uint32_t dies() const { return static_cast<std::uint32_t>(dies_.value()); }
   std::uint32_t planes() const { return planes_; }
   std::uint32_t superblocks() const { return superblocks_; }
   std::uint32_t program_units() const { return pus_; }            ///< with parity
   std::uint32_t data_program_units() const { return data_pus_; }  ///< without
-  std::uint64_t units() const { return units_; }                  ///< per superblock
+  std::uint64_t units() const { return units_.value(); }          ///< per superblock
 
-  std::uint32_t superblock_of(Position p) const { return static_cast<std::uint32_t>(p / units_); }
-  Position first_of(std::uint32_t superblock) const { return superblock * units_; }
+  std::uint32_t superblock_of(Position p) const { return static_cast<std::uint32_t>(units_.of(p)); }
+  /// The program unit that holds a byte of a superblock, and where in it.
+  std::uint32_t pu_at(std::uint64_t offset, std::uint64_t& in_pu) const {
+    const std::uint64_t pu = pu_.of(offset);
+    in_pu = offset - pu * pu_.value();
+    return static_cast<std::uint32_t>(pu);
+  }
+  std::uint64_t in_stripe(std::uint64_t in_pu) const { return stripe_.rest(in_pu); }
+  std::uint64_t unit_of(std::uint64_t byte) const { return unit_.of(byte); }
+  std::uint64_t units_to(std::uint64_t byte) const { return unit_.of(byte + unit() - 1); }  ///< rounded up
+  Position first_of(std::uint32_t superblock) const { return superblock * units_.value(); }
 
   /// Where a PU is: wordline * dies + die.
   std::uint32_t place_of(std::uint32_t pu) const {
@@ -56,40 +66,40 @@ class Layout {
     const std::uint32_t in_group = pu - group * rain_;
     return group * (rain_ + 1) + in_group + (in_group >= parity ? 1 : 0);
   }
-  std::uint32_t die_of(std::uint32_t pu) const { return place_of(pu) % dies_; }
+  std::uint32_t die_of(std::uint32_t pu) const { return static_cast<std::uint32_t>(dies_.rest(place_of(pu))); }
   std::uint32_t group_of(std::uint32_t pu) const { return pu < data_pus_ ? pu / rain_ : pu - data_pus_; }
   std::uint32_t parity_of(std::uint32_t group) const { return data_pus_ + group; }
   /// What a read reads, with parity: the inverse of read().
   void locate(const nand::Op& op, std::uint32_t& pu, std::uint64_t& in_pu) const {
-    const std::uint32_t place = op.page.value / bits_ * dies_ + op.die.value;
+    const std::uint32_t place = op.page.value / bits_ * dies() + op.die.value;
     const std::uint32_t group = place / (rain_ + 1), in_group = place % (rain_ + 1), parity = parity_place(group);
     pu = in_group == parity ? parity_of(group) : group * rain_ + in_group - (in_group > parity ? 1 : 0);
-    in_pu = op.page.value % bits_ * stripe_ + op.plane * page_ + op.offset.count;
+    in_pu = op.page.value % bits_ * stripe() + op.plane * page_.value() + op.offset.count;
   }
 
   /// A read of [in_pu, in_pu + size) of a PU, all in one stripe.
   void read(nand::Op& op, std::uint32_t superblock, std::uint32_t pu, std::uint64_t in_pu, std::uint64_t size) const {
-    const std::uint64_t type = in_pu / stripe_;
-    const std::uint64_t in_stripe = in_pu - type * stripe_;
-    const std::uint64_t plane = in_stripe / page_;
+    const std::uint64_t type = stripe_.of(in_pu);
+    const std::uint64_t in_stripe = in_pu - type * stripe();
+    const std::uint64_t plane = page_.of(in_stripe);
     place(op, nand::OpKind::read, superblock, place_of(pu));
     op.page.value += static_cast<std::uint32_t>(type);
     op.plane = static_cast<std::uint8_t>(plane);
-    op.planes = static_cast<std::uint8_t>((in_stripe + size - 1) / page_ - plane + 1);
-    op.offset = {in_stripe - plane * page_};
+    op.planes = static_cast<std::uint8_t>(page_.of(in_stripe + size - 1) - plane + 1);
+    op.offset = {in_stripe - plane * page_.value()};
     op.size = {size};
   }
   void program(nand::Op& op, std::uint32_t superblock, std::uint32_t pu) const {
     place(op, nand::OpKind::program, superblock, place_of(pu));
-    op.size = {pu_};
+    op.size = {program_unit()};
   }
   void erase(nand::Op& op, std::uint32_t superblock, std::uint32_t die) const { place(op, nand::OpKind::erase, superblock, die); }
 
  private:
   void place(nand::Op& op, nand::OpKind kind, std::uint32_t superblock, std::uint32_t pu) const {
-    const std::uint32_t wordline = pu / dies_;
+    const auto wordline = static_cast<std::uint32_t>(dies_.of(pu));
     op.kind = kind;
-    op.die = {static_cast<std::uint16_t>(pu - wordline * dies_)};
+    op.die = {static_cast<std::uint16_t>(pu - wordline * dies())};
     op.block = {superblock};
     op.page = {wordline * bits_};
     op.plane = 0;
@@ -98,11 +108,12 @@ class Layout {
     op.size = {};
   }
 
-  std::uint64_t unit_, stripe_, pu_, page_;
-  std::uint32_t parity_place(std::uint32_t group) const { return group * (rain_ + 1) / dies_ % (rain_ + 1); }
+  Divisor unit_, stripe_, pu_, page_;
+  std::uint32_t parity_place(std::uint32_t group) const { return group * (rain_ + 1) / dies() % (rain_ + 1); }
 
-  std::uint32_t dies_, planes_, bits_, superblocks_, pus_, rain_, data_pus_;
-  std::uint64_t units_;
+  Divisor dies_;
+  std::uint32_t planes_, bits_, superblocks_, pus_, rain_, data_pus_;
+  Divisor units_;
 };
 
 }  // namespace flashpath::ftl

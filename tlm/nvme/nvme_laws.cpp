@@ -14,7 +14,7 @@ void ControllerModel::check(Laws& laws, Time now) const {
   laws.equal("write bytes asked of the host", stats_.asked.value, "given to the FTL + dropped + inside",
              stats_.handed_on.value + stats_.write_dropped.value + staged_not_sent_.count);
   Wide stages = 0;
-  for (const auto& stage : stats_.stages) stages += stage->value;
+  for (const auto& stage : stats_.stages) stages += stage.value;
   laws.equal("stages of all I/O commands", stages, "their latencies",
              stats_.read_latency.sum() + stats_.write_latency.sum() + stats_.other_latency.sum());
   laws.expect(staged_ <= config_.staging, "staged write data fits the staging window");

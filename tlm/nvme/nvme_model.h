@@ -126,6 +126,7 @@ class ControllerModel {
   // nvme_queues.cpp: arbitration, fetch, completion
   void wake_arbiter(Time now);
   void arbitrate(Time now);
+  std::uint32_t next_ready(std::uint32_t from, std::uint32_t to) const;
   std::uint32_t fetchable(const SubmissionQueue& sq, std::uint16_t id) const;
   void mark_ready(std::uint16_t sq);
   void fetch_done(DmaRequest& dma, Time now);
@@ -291,8 +292,8 @@ class ControllerModel {
   std::array<Fifo<DmaRequest>, 2> dma_queue_;
   std::array<std::uint32_t, 2> dma_under_way_{};
   std::array<bool, 2> draining_{};
-  Ring<Time> leaving_;  // announced ends of data writes, in order
-  Time slot_wake_ = never;    // when slots_free() is posted for
+  Ring<Time> leaving_;      // announced ends of data writes, in order
+  Time slot_wake_ = never;  // when slots_free() is posted for
   std::vector<std::unique_ptr<unsigned char[]>> buffers_;
   std::vector<unsigned char*> free_buffers_;
   Bytes waiting_for_prps_{};

@@ -50,8 +50,8 @@ Window ModelController::serve_register(Payload& payload, Time at) {
 
 void ModelController::send_dma(DmaRequest& request, Time now) {
   const tlm::tlm_command command = request.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
-  PooledPayload& payload = dma_pool_.take(command, request.address, request.size, request.bytes, request.journey, request.stream,
-                                          Master::drive, drive_);
+  PooledPayload& payload =
+      dma_pool_.take(command, request.address, request.size, request.bytes, request.journey, request.stream, Master::drive, drive_);
   payload.transfer.owner = &request;
   payload.transfer.hop = nullptr;
   dma_.send(payload, now);

@@ -22,6 +22,15 @@ void ControllerModel::wake_arbiter(Time now) {
   agenda_.post<&ControllerModel::arbitrate>(now, this, 0, 0, Priority::decide);
 }
 
+/// The first queue of [from, to) with something to fetch; `to`: there is none.
+std::uint32_t ControllerModel::next_ready(std::uint32_t from, std::uint32_t to) const {
+  for (std::uint32_t id = from; id < to; id = (id / 64U + 1) * 64U) {
+    if (const std::uint64_t word = ready_[id / 64U] >> (id % 64U); word != 0)
+      return std::min(to, id + static_cast<std::uint32_t>(std::countr_zero(word)));
+  }
+  return to;
+}
+
 /// How many entries one turn may fetch now.
 std::uint32_t ControllerModel::fetchable(const SubmissionQueue& sq, std::uint16_t id) const {
   if (!cqs_[sq.cq].backlog.empty()) return 0;
@@ -36,22 +45,15 @@ void ControllerModel::arbitrate(Time now) {
   while (running_ && !shut_down_ && fetches_ < config_.fetches) {
     std::uint32_t chosen = queues;
     std::uint32_t count = 0;
-    for (std::uint32_t step = 1, id = last_served_; step <= queues; ++step) {
-      id = id + 1 == queues ? 0 : id + 1;
-      const std::uint64_t word = ready_[id / 64U] >> (id % 64U);
-      if (word == 0) {  // nothing up to the end of this word: skip it
-        const std::uint32_t skip = std::min(63U - id % 64U, queues - 1 - id);
-        id += skip;
-        step += skip;
-        continue;
+    const auto look = [&](std::uint32_t from, std::uint32_t to) {
+      for (std::uint32_t id = next_ready(from, to); id < to && count == 0; id = next_ready(id + 1, to)) {
+        count = fetchable(sqs_[id], static_cast<std::uint16_t>(id));
+        chosen = id;
       }
-      if ((word & 1U) == 0) continue;
-      count = fetchable(sqs_[id], static_cast<std::uint16_t>(id));
-      if (count == 0) continue;
-      chosen = id;
-      break;
-    }
-    if (chosen == queues) return;
+    };
+    look(last_served_ + 1, queues);
+    if (count == 0) look(0, last_served_ + 1);
+    if (count == 0) return;
     last_served_ = chosen;
     SubmissionQueue& sq = sqs_[chosen];
     sq.fetching = true;
@@ -300,7 +302,7 @@ void ControllerModel::account(Command& command, Time now) {
   } else {
     stats_.other_latency.add(total);
   }
-  for (std::size_t s = 0; s < stage_count; ++s) *stats_.stages[s] += journey[static_cast<Stage>(s)];
+  for (std::size_t s = 0; s < stage_count; ++s) stats_.stages[s] += journey[static_cast<Stage>(s)];
   if (outside.command_done) outside.command_done(command.sq, command.sqe.cid, journey);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the controller counts.
 #pragma once
-#include <memory>
-#include <vector>
+#include <array>
+#include <utility>
 
 #include "base/journey.h"
 #include "base/stats.h"
@@ -13,13 +13,17 @@ class Statistics {
   using U = stats::Unit;
   stats::Group& group_;
 
- public:
-  Statistics(stats::Group& group, std::uint64_t engines) : group_{group}, front_ends{group, "front_ends", engines, "command processing"} {
-    for (std::size_t s = 0; s < stage_count; ++s) {
-      stages.push_back(std::make_unique<stats::Counter>(group, name_of(static_cast<Stage>(s)), stats::Unit::picosecond,
-                                                        "I/O commands: time on the critical path, doorbell to CQE sent"));
-    }
+  template <std::size_t... S>
+  static std::array<stats::Counter, sizeof...(S)> counters(stats::Group& group, std::index_sequence<S...>) {
+    return {stats::Counter{group, name_of(static_cast<Stage>(S)), stats::Unit::picosecond,
+                           "I/O commands: time on the critical path, doorbell to CQE sent"}...};
   }
+
+ public:
+  Statistics(stats::Group& group, std::uint64_t engines)
+      : group_{group},
+        front_ends{group, "front_ends", engines, "command processing"},
+        stages{counters(group, std::make_index_sequence<stage_count>{})} {}
 
   stats::Busy front_ends;
   stats::Counter doorbells{group_, "doorbells", U::count, "doorbell writes"};
@@ -54,7 +58,7 @@ class Statistics {
   stats::Histogram read_latency{group_, "read_latency", "reads: doorbell to CQE sent"};
   stats::Histogram write_latency{group_, "write_latency", "writes: doorbell to CQE sent"};
   stats::Histogram other_latency{group_, "other_latency", "other I/O commands: doorbell to CQE sent"};
-  std::vector<std::unique_ptr<stats::Counter>> stages;
+  std::array<stats::Counter, stage_count> stages;
 };
 
 }  // namespace flashpath::nvme

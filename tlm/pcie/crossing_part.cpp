@@ -113,9 +113,8 @@ inline void Crossing::depart(Hop& hop) {
     }
   }
   from.journey.mark(Stage::link_wait, hop.start);
-  PooledPayload& q =
-      pool_.take(p.get_command(), hop.address, hop.size, data, from.journey,
-                 hop.kind == Kind::posted ? hop.out : Stream{hop.out.first, hop.out.first}, from.master, from.source);
+  PooledPayload& q = pool_.take(p.get_command(), hop.address, hop.size, data, from.journey,
+                                hop.kind == Kind::posted ? hop.out : Stream{hop.out.first, hop.out.first}, from.master, from.source);
   q.transfer.journey.mark(Stage::link, hop.out.first);
   q.transfer.owner = nullptr;
   q.transfer.hop = &hop;

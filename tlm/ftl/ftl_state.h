@@ -61,7 +61,6 @@ struct Job {
   std::uint32_t pieces = 0;
   Time entered{};
   Stream stream{};
-  Journey journey{};
   std::uint64_t done = 0;  ///< write: units placed; flush: slots to wait for
   std::uint64_t sequence = 0;
   std::uint64_t journal = 0;    ///< flush: trims up to this number

@@ -8,15 +8,22 @@ Burst& as_burst(std::uint64_t arg) { return *reinterpret_cast<Burst*>(arg); }
 constexpr std::size_t index_of(Kind k) { return static_cast<std::size_t>(k); }
 }  // namespace
 
-Direction::Direction(const char* name, const Config& c, Duration extra, Agenda& agenda, stats::Group& parent)
+Direction::Direction(const char* name, const Config& c, Duration extra, Agenda& agenda, stats::Group& parent, const Surroundings& around,
+                     Width* width)
     : agenda_{agenda},
       wire_{c},
       latency_{wire_.latency() + extra},
       round_trip_{static_cast<std::uint64_t>(c.credit_round_trip.count())},
-      credits_{{c.posted_data.count, c.posted_headers}, {0, c.non_posted_headers}, {c.completion_data.count, 0}},
+      credits_{{c.posted_data.count, c.posted_headers}, {0, c.non_posted_headers}, {c.completion_data.count, c.completion_headers}},
+      shared_{c.shared_data.count, c.shared_headers},
       flit_{c.flit()},
       rcb_{c.rcb.count},
-      group_{name, parent} {}
+      group_{name, parent} {
+  if (c.packing == Packing::exact || c.dllps == Dllps::counted || c.fber > 0 || c.replay_buffer.count != 0 || width != nullptr)
+    options_ = std::make_unique<Options>(c, wire_, latency_, around.seed, around.path + "." + name, width, group_);
+  if (c.ordering == Ordering::rules || around.arbitration != Arbitration::fifo)
+    ordered_ = std::make_unique<Waiting>(c, around.arbitration, around.shares, group_);
+}
 
 void Direction::offer(Burst& b, Time now) {
   const Measured& m = measured(b);
@@ -43,6 +50,10 @@ void Direction::complete_here(Time now, std::uint64_t burst) {
 }
 
 inline void Direction::line_up(Burst& b, Time now) {
+  if (ordered_ != nullptr) [[unlikely]] {
+    line_up_ordered(b, now);
+    return;
+  }
   // Nobody waits for the start of a read or a completion, and nothing can overtake it: it is booked ahead, which saves an event.
   if (queue_.empty() && !starting_ && (b.kind != Kind::posted || server_.free_at() <= now) && room(b)) {
     start(b, std::max(now, server_.free_at()));
@@ -56,7 +67,7 @@ inline void Direction::line_up(Burst& b, Time now) {
 
 inline Direction::Measured& Direction::measured(const Burst& b) {
   std::uint64_t at = b.address % page.count;
-  if (at + b.size.count <= page.count) at = b.kind == Kind::completion ? at % rcb_ : 0;  // within a page only a completion's place counts
+  if (at + b.size.count <= page.count) at = b.kind == Kind::completion ? at % rcb_ : at % 4;  // within a page a completion's place counts, and byte enables
   const std::uint64_t key = b.size.count << 16U | at << 2U | index_of(b.kind);
   Measured& m = known_[(key ^ key >> 18U ^ key >> 24U) % known_.size()];
   if (m.key != key) {
@@ -95,7 +106,8 @@ void Direction::measure(const Burst& b, Measured& m) const {
 }
 
 Duration Direction::pace(Kind kind, const Measured& m) const {
-  const Credits& c = credits_[index_of(kind)];
+  const Credits own = credits_[index_of(kind)];
+  const Credits c{own.data == 0 ? 0 : own.data + shared_.data, own.headers == 0 ? 0 : own.headers + shared_.headers};
   auto longest = static_cast<std::uint64_t>(m.wire.count());
   const std::uint64_t data = align_up(m.load.data.count, 16);
   // Compared before dividing: credits hardly ever bind.
@@ -109,15 +121,29 @@ inline bool Direction::room(const Burst& b) const {
   const Held& held = held_[index_of(b.kind)];
   if (held.bursts == 0) return true;
   const Credits& c = credits_[index_of(b.kind)];
-  return (c.data == 0 || held.data + b.load.data.count <= c.data) && held.headers + b.load.tlps <= c.headers;
+  if ((c.data == 0 || held.data + b.load.data.count <= c.data) && held.headers + b.load.tlps <= c.headers) return true;
+  if (shared_.data == 0 && shared_.headers == 0) return false;
+  // What each kind holds beyond its own credits is of the shared ones.
+  std::uint64_t data = 0, headers = 0;
+  for (std::size_t k = 0; k < 2; ++k) {
+    const bool this_one = k == index_of(b.kind);
+    const std::uint64_t all_data = held_[k].data + (this_one ? b.load.data.count : 0);
+    const std::uint64_t all_headers = held_[k].headers + (this_one ? b.load.tlps : 0);
+    if (credits_[k].data != 0 && all_data > credits_[k].data) data += all_data - credits_[k].data;
+    if (all_headers > credits_[k].headers) headers += all_headers - credits_[k].headers;
+  }
+  return data <= shared_.data && headers <= shared_.headers;
 }
 
 void Direction::start(Burst& b, Time at) {
-  const Duration takes = b.pace;
+  Duration takes = b.pace;
+  if (options_ != nullptr) [[unlikely]] takes = options_->occupy(b, at, server_.free_at(), takes);
+  if (back_ != nullptr) [[unlikely]] back_->answer(b.load.tlps);
   const Window window = server_.serve(Stream{at, b.in.last}, takes, b.piece);
   b.start = at;
   b.sent = window.done;
   b.out = {at + b.piece + latency_, window.done + latency_};
+  if (options_ != nullptr) [[unlikely]] options_->deliver(b);
   if (b.kind != Kind::completion) {
     Held& held = held_[index_of(b.kind)];
     ++held.bursts;
@@ -144,6 +170,10 @@ void Direction::start(Burst& b, Time at) {
 
 /// Starts what may start now; sees to it that somebody comes back for the rest.
 void Direction::pump(Time now) {
+  if (ordered_ != nullptr) [[unlikely]] {
+    pump_ordered(now);
+    return;
+  }
   while (!queue_.empty() && server_.free_at() <= now) {
     Burst& b = queue_.front();
     if (!room(b)) {
@@ -161,8 +191,36 @@ void Direction::pump(Time now) {
   arm();
 }
 
+void Direction::line_up_ordered(Burst& b, Time now) {
+  waiting_bytes_ += b.load.data.count;
+  ordered_->push(b);
+  if (!starting_) pump(now);
+}
+
+void Direction::pump_ordered(Time now) {
+  while (!ordered_->empty() && server_.free_at() <= now) {
+    Burst* const b = ordered_->pick([this](const Burst& x) { return room(x); }, now);
+    if (b == nullptr) {
+      if (blocked_since_ == never) blocked_since_ = now;
+      return;  // taken() comes back, or somebody who may pass
+    }
+    if (blocked_since_ != never) {
+      credit_stall += now - blocked_since_;
+      blocked_since_ = never;
+    }
+    waiting_bytes_ -= b->load.data.count;
+    start(*b, now);
+  }
+  arm();
+}
+
+void Direction::stop(Time now, Duration time) {
+  server_.serve(now, time);
+  arm();
+}
+
 inline void Direction::arm() {
-  if (queue_.empty() || pump_at_ == server_.free_at()) return;
+  if (none_waits() || pump_at_ == server_.free_at()) return;
   pump_at_ = server_.free_at();
   agenda_.post<&Direction::turn>(pump_at_, this, 0, 0, Priority::release);
 }
@@ -240,13 +298,20 @@ Time Tags::enough(std::uint32_t n) const {
   return never;
 }
 
-Link::Link(const Config& config, Duration extra, std::uint32_t tags, Agenda& agenda, stats::Group& parent)
-    : up{"up", config, extra, agenda, parent},
-      down{"down", config, extra, agenda, parent},
+Link::Link(const Config& config, Duration extra, std::uint32_t tags, Agenda& agenda, stats::Group& parent, const Surroundings& around)
+    : width_{config.l0p_lanes != 0 ? std::make_unique<Width>(config, parent) : nullptr},
+      up{"up", config, extra, agenda, parent, around, width_.get()},
+      down{"down", config, extra, agenda, parent, around, width_.get()},
       agenda_{agenda},
+      retrain_time_{config.retrain_time},
       tags_{tags},
       limited_{tags != 0 && config.forwarding == Forwarding::cut_through},
-      group_{"tags", parent} {}
+      group_{"tags", parent} {
+  if (config.dllps == Dllps::counted) {
+    up.answered_by(down);
+    down.answered_by(up);
+  }
+}
 
 void Link::connect(const Direction::Events& up_events, const Direction::Events& down_events) {
   up.connect(up_events);
@@ -318,7 +383,14 @@ void Link::check(Laws& laws, Time now) const {
   laws.expect(tag_queue_.empty() || tags_.in_use() != 0, "reads wait for tags that nobody holds");
 }
 
+void Link::retrain(Time now) {
+  up.stop(now, retrain_time_);
+  down.stop(now, retrain_time_);
+  if (width_ != nullptr) width_->active(now + retrain_time_);
+}
+
 void Link::finish(Time now) {
+  if (width_ != nullptr) width_->finish(now);
   up.finish(now);
   down.finish(now);
 }

@@ -17,7 +17,8 @@
 // bytes and headers; the next one of its kind waits while they would not fit (one burst may always go, however large).
 //
 // Order is first come, first served, over all kinds: posted writes stay in order, reads and completions do not pass them. A
-// read that waits for tags waits in the requester and is passed by posted writes (PCIe Base 6.x §2.4.1 allows it).
+// read that waits for tags waits in the requester and is passed by posted writes (PCIe Base 6.x §2.4.1 allows it). With
+// ordering = rules, or a switch that arbitrates, order_model.h says who goes.
 // Tags: a read holds one per request from its start until the last byte of its completions; a read of more requests than
 // there are tags goes alone, and its completions stretch to (requests - tags) x round trip / tags after the first.
 //
@@ -25,66 +26,29 @@
 // last byte has left: start >= in.last, out.first = out.last = start + message time + latency. Reads need no tags.
 //
 // Same picosecond: the serialiser is free, and tags are back, before anybody asks for them.
-// Not modelled: virtual channels, relaxed ordering, interleaving of TLPs of two bursts in one direction, DLLP traffic as such
-// (a fraction of the rate), flit retry, link power states. The second and later requests of a read burst cost upstream
+// Options (options.h, replay_model.h): exact flits, DLLPs counted, replay, L0p. They cost a comparison when off.
+// Not modelled: several virtual channels, interleaving of TLPs of two bursts in one direction, L1 and below. The second and later requests of a read burst cost upstream
 // time only. A burst that is starved by its source (in.last late) lends its unused serialiser time to the next.
 #pragma once
 #include <array>
+#include <memory>
+#include <string>
 
 #include "base/agenda.h"
 #include "base/delegate.h"
 #include "base/laws.h"
 #include "base/stats.h"
-#include "base/timeline.h"
-#include "pcie/wire.h"
+#include "pcie/options.h"
+#include "pcie/order_model.h"
 
 namespace flashpath::pcie {
 
-enum class Kind : std::uint8_t { posted, non_posted, completion };
-
-/// A burst on its way. The owner keeps it alive from offer() until delivered, sent and taken() have all passed.
-struct Burst {
-  Kind kind = Kind::posted;
-  std::uint64_t address = 0;
-  Bytes size;   ///< of the data; for a read request, of the data asked for
-  Stream in{};  ///< when the data is there
-  // Filled in by the model.
-  Time offered{}, start{}, sent{};
-  Stream out{};  ///< at the other end
-  Load load{};
-  Duration wire{};   ///< time of all its TLPs
-  Duration piece{};  ///< time of one
-  Duration pace{};   ///< of all, with its credits
-  std::uint32_t tags = 0;
-  std::uint32_t requests = 0;
-  bool unsent = false;  ///< posted: `sent` is to be called; its owner may clear that in `started`, when it needs no such call
-  Time asked{};         ///< a completion: when the first request started
-  Burst* next = nullptr;
-};
-
-/// A first-in-first-out list through Burst::next.
-class BurstQueue {
- public:
-  bool empty() const { return head_ == nullptr; }
-  std::uint64_t size() const { return size_; }
-  Burst& front() { return *head_; }
-  void push(Burst& b) {
-    b.next = nullptr;
-    (head_ == nullptr ? head_ : tail_->next) = &b;
-    tail_ = &b;
-    ++size_;
-  }
-  Burst& pop() {
-    Burst& b = *head_;
-    head_ = b.next;
-    --size_;
-    return b;
-  }
-
- private:
-  Burst* head_ = nullptr;
-  Burst* tail_ = nullptr;
-  std::uint64_t size_ = 0;
+/// What a link has from outside beside its configuration.
+struct Surroundings {
+  std::uint64_t seed = 1;
+  std::string path = "link";                       ///< names its random streams
+  Arbitration arbitration = Arbitration::fifo;     ///< of Burst::port, upstream
+  std::vector<std::uint32_t> shares = {};          ///< by port, for weighted
 };
 
 class Direction {
@@ -96,16 +60,22 @@ class Direction {
     Event sent;       ///< posted bursts whose `unsent` still stands: the last byte has left
   };
   /// `extra` is added to the latency of the link (a switch behind it).
-  Direction(const char* name, const Config& config, Duration extra, Agenda& agenda, stats::Group& parent);
+  Direction(const char* name, const Config& config, Duration extra, Agenda& agenda, stats::Group& parent, const Surroundings& around,
+            Width* width);
+  /// The other direction: it carries this one's acknowledgements.
+  void answered_by(Direction& other) { back_ = other.options_.get(); }
   void connect(const Events& events) { events_ = events; }
 
   void offer(Burst& burst, Time now);
   /// The next stage has taken the burst: its credits come back. For posted and non-posted bursts.
   void taken(const Burst& burst, Time now);
 
+  /// Nothing starts for that long (a retrain). What is on the wire arrives.
+  void stop(Time now, Duration time);
+
   const Wire& wire() const { return wire_; }
   Duration latency() const { return latency_; }
-  std::uint64_t waiting() const { return queue_.size(); }
+  std::uint64_t waiting() const { return ordered_ != nullptr ? ordered_->size() : queue_.size(); }
   std::uint64_t untaken() const { return held_[0].bursts + held_[1].bursts; }
   bool blocked() const { return blocked_since_ != never; }
   void check(Laws& laws, Time now) const;
@@ -128,6 +98,9 @@ class Direction {
   void measure(const Burst& b, Measured& m) const;
   Duration pace(Kind kind, const Measured& m) const;
   bool room(const Burst& b) const;
+  bool none_waits() const { return ordered_ != nullptr ? ordered_->empty() : queue_.empty(); }
+  void line_up_ordered(Burst& b, Time now);
+  void pump_ordered(Time now);
   void start(Burst& b, Time at);
   void pump(Time now);
   void arm();
@@ -142,6 +115,10 @@ class Direction {
   Duration latency_;
   std::uint64_t round_trip_;
   Credits credits_[3];  // by Kind
+  Credits shared_;
+  std::unique_ptr<Options> options_;
+  std::unique_ptr<Waiting> ordered_;  // instead of queue_
+  Options* back_ = nullptr;
   bool flit_;
   Events events_;
   std::uint64_t rcb_;
@@ -196,7 +173,7 @@ class Tags {
 class Link {
  public:
   /// `tags` = 0: unlimited (a switch: tags are the requester's).
-  Link(const Config& config, Duration extra, std::uint32_t tags, Agenda& agenda, stats::Group& parent);
+  Link(const Config& config, Duration extra, std::uint32_t tags, Agenda& agenda, stats::Group& parent, const Surroundings& around = {});
   /// `up` is towards the host.
   void connect(const Direction::Events& up, const Direction::Events& down);
 
@@ -205,10 +182,17 @@ class Link {
   /// The data of a device's read is there (burst.in), or its failure (size 0): back downstream.
   void complete(Burst& burst, Time now);
 
+  /// The link trains again: nothing starts, in either direction, for retrain_time.
+  void retrain(Time now);
+
   std::uint64_t tag_waiting() const { return tag_queue_.size(); }
   void check(Laws& laws, Time now) const;
   void finish(Time now);
 
+ private:
+  std::unique_ptr<Width> width_;
+
+ public:
   Direction up, down;
 
  private:
@@ -217,6 +201,7 @@ class Link {
   void arm();
 
   Agenda& agenda_;
+  Duration retrain_time_;
   Tags tags_;
   bool limited_;
   BurstQueue tag_queue_;

@@ -18,6 +18,8 @@ class LinkPart : public Part {
   virtual tlm::tlm_initiator_socket<>& to_host() = 0;
   virtual tlm::tlm_target_socket<>& from_host() = 0;  ///< MMIO
   virtual tlm::tlm_initiator_socket<>& to_device() = 0;
+  /// The link trains again: nothing starts on it for a while.
+  virtual void retrain(Time) {}
 };
 
 class ModelLinkPart final : public LinkPart {
@@ -31,6 +33,7 @@ class ModelLinkPart final : public LinkPart {
   void check(Laws& laws, Time now) const override { crossing_.check(laws, now); }
   void explain(Stall& stall) const override { crossing_.explain(stall); }
   void finish(Time now) override { crossing_.finish(now); }
+  void retrain(Time now) override { crossing_.retrain(now); }
   const Link& link() const { return crossing_.link; }
 
  private:
@@ -61,6 +64,7 @@ class ModelSwitchPart final : public SwitchPart {
   const Link& uplink() const { return crossing_.link; }
 
  private:
+  static Crossing::Shape shape(const SwitchConfig& config, std::uint32_t drives);
   Crossing crossing_;
 };
 

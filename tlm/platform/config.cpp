@@ -86,7 +86,7 @@ void check_platform(const Config& c, UserErrors& errors) {
     bad("nand.program_unit = \"page\": the FTL ftl.part = \"model\" programs whole wordlines");
   }
   const std::vector<Fault> faults = parse_faults(c.general.faults, c, errors);
-  const bool flash_dies = std::ranges::any_of(faults, [](const Fault& f) { return f.what != Fault::What::drive; });
+  const bool flash_dies = std::ranges::any_of(faults, of_flash);
   if (c.parts.ftl == "static" && (c.nand.reliability.enabled || flash_dies)) {
     bad("ftl.part = \"static\" does not handle flash that fails: leave reliability.enabled and faults of channels, dies and planes off");
   }
@@ -107,6 +107,9 @@ void check_platform(const Config& c, UserErrors& errors) {
   if (c.nand.reliability.enabled && worst > 0.5) {
     bad("reliability: program_failures or erase_failures times initial_pe / endurance is " + print(worst) +
         "; above 0.5 hardly anything can be written");
+  }
+  if (c.uplink.translation == pcie::Translation::ats) {
+    bad("uplink.translation = \"ats\": only devices ask for translations; set pcie.translation, or uplink.translation = \"iommu\"");
   }
   c.ftl.check("ftl", geometry_of(c.nand), errors);
 }

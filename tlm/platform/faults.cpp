@@ -20,13 +20,13 @@ bool parse_one(std::string_view item, Fault& fault, std::string& wrong, const Co
     std::size_t numbers;
   };
   static constexpr std::array kinds{Kind{"drive", Fault::What::drive, 1}, Kind{"channel", Fault::What::channel, 2},
-                                    Kind{"die", Fault::What::die, 2}, Kind{"plane", Fault::What::plane, 3}};
+                                    Kind{"die", Fault::What::die, 2}, Kind{"plane", Fault::What::plane, 3}, Kind{"link", Fault::What::link, 1}};
   const std::size_t colon = item.find(':'), at = item.find('@');
   const Kind* kind = nullptr;
   for (const Kind& k : kinds)
     if (colon != std::string_view::npos && item.substr(0, colon) == k.name) kind = &k;
   if (kind == nullptr || at == std::string_view::npos || at < colon) {
-    wrong = "neither drive:D@TIME, channel:D.C@TIME, die:D.N@TIME nor plane:D.N.P@TIME";
+    wrong = "neither drive:D@TIME, channel:D.C@TIME, die:D.N@TIME, plane:D.N.P@TIME nor link:D@TIME";
     return false;
   }
   fault.what = kind->what;
@@ -60,7 +60,7 @@ bool parse_one(std::string_view item, Fault& fault, std::string& wrong, const Co
   };
   if (!below("drive", fault.drive, c.general.drives)) return false;
   if (fault.what == Fault::What::channel) return below("channel", fault.part, c.nand.channels);
-  if (fault.what == Fault::What::drive) return true;
+  if (!of_flash(fault)) return true;
   if (!below("die", fault.part, c.nand.channels * c.nand.dies_per_channel)) return false;
   return fault.what == Fault::What::die || below("plane", fault.plane, c.nand.planes);
 }
@@ -79,7 +79,7 @@ std::vector<Fault> parse_faults(const std::string& text, const Config& config, U
     std::string wrong;
     if (parse_one(item, fault, wrong, config)) {
       faults.push_back(fault);
-      flash = flash || fault.what != Fault::What::drive;
+      flash = flash || of_flash(fault);
     } else {
       errors.add("faults: \"" + std::string{item} + "\": " + wrong);
     }
@@ -107,7 +107,8 @@ std::uint32_t planes_of(const Fault& fault, const nand::Config& config, std::uin
     case Fault::What::channel: return die % config.channels == fault.part ? ~0U : 0U;
     case Fault::What::die: return die == fault.part ? ~0U : 0U;
     case Fault::What::plane: return die == fault.part ? 1U << fault.plane : 0U;
-    case Fault::What::drive: break;
+    case Fault::What::drive:
+    case Fault::What::link: break;
   }
   return 0;
 }

@@ -124,6 +124,10 @@ void Platform::fail(Time now, std::uint64_t index) {
   const Fault& fault = faults_[index].fault;
   faults_[index].happened = true;
   Drive& drive = *drives_[fault.drive];
+  if (fault.what == Fault::What::link) {
+    drive.link->retrain(now);
+    return;
+  }
   if (fault.what == Fault::What::drive) {
     drive.nvme->fail(now);
     firmware_->drive_died(fault.drive, now);

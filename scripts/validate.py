@@ -22,6 +22,7 @@ import tempfile
 
 import validate_waf
 import validate_drives
+import validate_pcie
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build/release")
@@ -301,6 +302,7 @@ def main():
     text += "\n## Write amplification\n\nThe FTL alone over flash that takes no time; the analysis and its sources: `scripts/validate_waf.py`.\n" + head()
     text += validate_waf.rows(PROGRAM, row, FAILED)
     this = sys.modules[__name__]
+    text += validate_pcie.pcie(this)
     text += validate_drives.simulator(this, options.requests)
     text += validate_drives.data_sheets(this)
     text += "\n## Energy\n" + head() + energy_row()

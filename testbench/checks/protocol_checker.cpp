@@ -25,6 +25,7 @@ void ProtocolChecker::inspect(const Payload& payload, Time at) {
 
 void ProtocolChecker::request(Payload& payload, Time at) {
   ++transactions_;
+  tell(payload, at, false);
   inspect(payload, at);
   if (!payload.has_mm()) complain("payload: no memory manager in nb_transport", at);
   if (open_.contains(&payload)) complain("order: BEGIN_REQ of a transaction that is still open", at);
@@ -48,6 +49,7 @@ void ProtocolChecker::end_request(Payload& payload, Time at) {
 }
 
 void ProtocolChecker::response(Payload& payload, Time at) {
+  tell(payload, at, true);
   const auto it = open_.find(&payload);
   if (it == open_.end() || it->second.state == State::begin_resp) {
     complain("order: BEGIN_RESP without an open request", at);
@@ -72,6 +74,7 @@ void ProtocolChecker::response(Payload& payload, Time at) {
 
 /// Early completion: no phase but BEGIN_REQ is on the socket, so the exclusion rules see a request that ended where it began.
 void ProtocolChecker::completed(Payload& payload, Time begun, Time at) {
+  tell(payload, at, true);
   const auto it = open_.find(&payload);
   if (it == open_.end() || it->second.state != State::begin_req) {
     complain("order: TLM_COMPLETED without an open BEGIN_REQ", at);
@@ -139,7 +142,9 @@ void ProtocolChecker::blocking(Payload& payload, sc_core::sc_time& delay) {
   const Time at = kernel_now() + from_sc(delay);
   ++transactions_;
   inspect(payload, at);
+  tell(payload, at, false);
   out->b_transport(payload, delay);
+  tell(payload, kernel_now() + from_sc(delay), true);
   if (payload.get_response_status() == tlm::TLM_INCOMPLETE_RESPONSE) complain("status: still INCOMPLETE after b_transport", at);
   if (kernel_now() + from_sc(delay) < at) complain("time: b_transport returned before it was called", at);
 }

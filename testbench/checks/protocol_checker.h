@@ -15,6 +15,7 @@
 #pragma once
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ class ProtocolChecker : public sc_core::sc_module {
   /// To be asked when the simulation has drained: open transactions are violations too.
   void finish();
   std::uint64_t transactions() const { return transactions_; }
+  /// Who else wants to see requests (BEGIN_REQ) and responses (BEGIN_RESP, or what stands for it), with their moments.
+  using Observer = std::function<void(const Payload& payload, Time at, bool response)>;
+  void observe(Observer observer) { observers_.push_back(std::move(observer)); }
 
  private:
   enum class State : std::uint8_t { begin_req, end_req, begin_resp };
@@ -52,6 +56,9 @@ class ProtocolChecker : public sc_core::sc_module {
   void response(Payload& payload, Time at);
   void end_response(Payload& payload, Time at);
   void completed(Payload& payload, Time begun, Time at);
+  void tell(const Payload& payload, Time at, bool is_response) const {
+    for (const Observer& o : observers_) o(payload, at, is_response);
+  }
   void complain(const std::string& what, Time at);
   void inspect(const Payload& payload, Time at);
 
@@ -62,6 +69,7 @@ class ProtocolChecker : public sc_core::sc_module {
   Time response_free_{};
   std::vector<std::string> violations_;
   std::uint64_t transactions_ = 0;
+  std::vector<Observer> observers_;
 };
 
 }  // namespace flashpath::checks

@@ -52,6 +52,9 @@ energy::Counts energy_counts(const Machine& machine, Duration span) {
           .fabric = {total(machine, "fabric", "bytes_in") + total(machine, "fabric", "bytes_out")},
           .drives = config.general.drives,
           .seconds = to_seconds(span),
+          .lane_ns = config.pcie.l0p_lanes != 0
+                         ? total(machine, ".link", "lane_time") / 1000
+                         : std::uint64_t{config.general.drives} * config.pcie.lanes * static_cast<std::uint64_t>(span.count() / 1000),
           .host = {flash.host_read + flash.host_written}};
 }
 

@@ -89,6 +89,11 @@ Report report(const Coefficients& c, const Counts& n) {
   operations("nand_erase", "nand.erase", c.nand.erase, n.plane_erases, "plane erases", r.drives);
   bytes("channel", "nand.channel", c.nand.channel, n.channel, r.drives);
   bytes("link", "drive.link", c.drive.link, n.link, r.drives);
+  // Only if it is given: without L0p most people have it in drive.idle.
+  if (c.drive.lane.value) {
+    r.terms.push_back({"link_lanes", "drive.lane", n.lane_ns, "lane ns", times(c.drive.lane.value, 1e-9 * static_cast<double>(n.lane_ns))});
+    r.drives = sum(r.drives, r.terms.back().joules);
+  }
   idle("drive_idle", "drive.idle", c.drive.idle, n.drives, "drives", r.drives);
   bytes("dram", "dpu.dram", c.dpu.dram, n.dram, r.dpu);
   bytes("fabric", "dpu.fabric", c.dpu.fabric, n.fabric, r.dpu);

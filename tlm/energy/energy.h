@@ -38,11 +38,13 @@ struct Nand {
 
 struct Drive {
   PerBit link;
-  Power idle;
+  Power lane, idle;
   static constexpr auto schema() {
     using C = Drive;
     return std::tuple{
         Field{"link", &C::link, "a bit over the drive's PCIe link, headers included, both ends", Known::assumed, ""},
+        Field{"lane", &C::lane, "an active lane of the drive's link, both ways and both ends, whatever it carries; follows L0p",
+              Known::assumed, ""},
         Field{"idle", &C::idle, "a drive that does nothing: controller, memory, leakage; counted all the time", Known::assumed, ""},
     };
   }
@@ -81,7 +83,8 @@ struct Counts {
   Bytes channel, link, dram, fabric;
   std::uint32_t drives = 1;
   double seconds = 0;
-  Bytes host;  ///< read and written by the hosts of the drives
+  std::uint64_t lane_ns = 0;  ///< active lanes x time, all drives
+  Bytes host;                 ///< read and written by the hosts of the drives
 };
 
 struct Term {

@@ -17,7 +17,11 @@ Crossing::Side::Side(Crossing& c, Agenda& agenda, const char* in_name, const cha
           InitiatorPort::Ahead{.write_responses = true}} {}
 
 Crossing::Crossing(Environment& environment, stats::Group& stats, const Config& config, const Shape& shape)
-    : link{config, shape.extra, shape.tags, environment.agenda, stats,
+    : link{config,
+           shape.extra,
+           shape.tags,
+           environment.agenda,
+           stats,
            Surroundings{.seed = environment.seed, .path = shape.name, .arbitration = shape.arbitration, .shares = shape.shares}},
       agenda_{environment.agenda},
       messages_{config.forwarding == Forwarding::store_and_forward},
@@ -48,7 +52,9 @@ Crossing::Extras::Extras(const Config& c, const Shape& shape, stats::Group& pare
       timeout{c.completion_timeout},
       group{"crossing", parent},
       relaxed{c.relaxed_ordering} {
-  const auto counter = [&](const char* name, stats::Unit unit, const char* what) { return std::make_unique<stats::Counter>(group, name, unit, what); };
+  const auto counter = [&](const char* name, stats::Unit unit, const char* what) {
+    return std::make_unique<stats::Counter>(group, name, unit, what);
+  };
   if (c.translation != Translation::none) translation = std::make_unique<TranslationCache>(c, group);
   if (timeout != Duration{}) {
     timeouts = counter("timeouts", stats::Unit::count, "reads of devices that failed for want of a completion in time");
@@ -108,7 +114,8 @@ void Crossing::arrived(Side& side, Payload& p, Time now) {
     ++posted_in_;
     ++posted_inside_;
     if (messages_) side.in.accept(p, now);  // a message that is not whole yet holds up nobody
-    if (extras_ != nullptr && !side.host) [[unlikely]] enter(hop, now);
+    if (extras_ != nullptr && !side.host) [[unlikely]]
+      enter(hop, now);
     else way(side).offer(hop, now);
     return;
   }
@@ -265,7 +272,8 @@ void Crossing::started(Burst& burst, Time at) {
   depart(hop);
   if (hop.kind != Kind::posted || messages_) return;
   SplitPort& in = hop.from->in;
-  if (extras_ != nullptr && hop.early) [[unlikely]] return;
+  if (extras_ != nullptr && hop.early) [[unlikely]]
+    return;
   in.accept(*hop.asked, at);
   if (!in.inside(*hop.asked)) return;
   // Nobody was before it, so its end is known while the caller is still on the line: answered for that moment.
@@ -286,7 +294,8 @@ void Crossing::delivered(Burst& burst, Time now) {
     return;
   }
   if (!hop.from->host) {
-    if (extras_ != nullptr && extras_->translation != nullptr && !extras_->ats) [[unlikely]] hand_on(hop, now);
+    if (extras_ != nullptr && extras_->translation != nullptr && !extras_->ats) [[unlikely]]
+      hand_on(hop, now);
     else host_.send(hop, now);
     return;
   }
@@ -317,7 +326,8 @@ void Crossing::handed_later(Time now, std::uint64_t arg) {
 }
 
 void Crossing::retrain(Time now) {
-  if (retrains_ == nullptr) retrains_ = std::make_unique<stats::Counter>(stats_, "retrains", stats::Unit::count, "retrains by configuration (faults)");
+  if (retrains_ == nullptr)
+    retrains_ = std::make_unique<stats::Counter>(stats_, "retrains", stats::Unit::count, "retrains by configuration (faults)");
   ++*retrains_;
   link.retrain(now);
 }
@@ -373,7 +383,8 @@ void Crossing::returned(Hop& hop, Time now) {
       Transfer& asked = transfer_of(*hop.asked);
       asked.journey = t.journey;
       asked.stream = stream;
-      if (extras_ != nullptr && hop.serial != 0 && asked.carries_data) std::memcpy(hop.asked->get_data_ptr(), hop.bytes.data(), hop.size.count);
+      if (extras_ != nullptr && hop.serial != 0 && asked.carries_data)
+        std::memcpy(hop.asked->get_data_ptr(), hop.bytes.data(), hop.size.count);
     }
     q.release();
   }

@@ -80,9 +80,9 @@ class Crossing {
     Payload* sent_on = nullptr;  // to the next stage
     void* found = nullptr;       // Transfer::hop of a payload handed on
     std::uint8_t users = 0;
-    bool early = false;          // posted: taken off the caller's hands before it starts
-    Side* peer = nullptr;        // goes there, not over the link
-    std::uint64_t serial = 0;    // with a completion timeout: which use of this hop
+    bool early = false;        // posted: taken off the caller's hands before it starts
+    Side* peer = nullptr;      // goes there, not over the link
+    std::uint64_t serial = 0;  // with a completion timeout: which use of this hop
     std::vector<unsigned char> bytes;
   };
 

@@ -136,14 +136,20 @@ inline bool Direction::room(const Burst& b) const {
 }
 
 void Direction::start(Burst& b, Time at) {
-  Duration takes = b.pace;
-  if (options_ != nullptr) [[unlikely]] takes = options_->occupy(b, at, server_.free_at(), takes);
-  if (back_ != nullptr) [[unlikely]] back_->answer(b.load.tlps);
+  const Duration paced = b.pace;
+  Duration takes = paced;
+  if (options_ != nullptr) [[unlikely]] {
+    takes = options_->occupy(b, at, server_.free_at(), paced);
+    busy += takes - paced;
+  }
+  if (back_ != nullptr) [[unlikely]]
+    back_->answer(b.load.tlps);
   const Window window = server_.serve(Stream{at, b.in.last}, takes, b.piece);
   b.start = at;
   b.sent = window.done;
   b.out = {at + b.piece + latency_, window.done + latency_};
-  if (options_ != nullptr) [[unlikely]] options_->deliver(b);
+  if (options_ != nullptr) [[unlikely]]
+    options_->deliver(b);
   if (b.kind != Kind::completion) {
     Held& held = held_[index_of(b.kind)];
     ++held.bursts;
@@ -155,7 +161,7 @@ void Direction::start(Burst& b, Time at) {
   wire_bytes += b.load.wire;
   tlps += b.load.tlps;
   wait += at - b.offered;
-  credit_stall += takes - b.wire;
+  credit_stall += paced - b.wire;
   busy += b.wire;
   flying_bytes_ += b.load.data.count;
   agenda_.post<&Direction::delivered>(b.out.first, this, as_arg(b));

@@ -46,9 +46,9 @@ namespace flashpath::pcie {
 /// What a link has from outside beside its configuration.
 struct Surroundings {
   std::uint64_t seed = 1;
-  std::string path = "link";                       ///< names its random streams
-  Arbitration arbitration = Arbitration::fifo;     ///< of Burst::port, upstream
-  std::vector<std::uint32_t> shares = {};          ///< by port, for weighted
+  std::string path = "link";                    ///< names its random streams
+  Arbitration arbitration = Arbitration::fifo;  ///< of Burst::port, upstream
+  std::vector<std::uint32_t> shares = {};       ///< by port, for weighted
 };
 
 class Direction {

@@ -78,7 +78,9 @@ void Options::answer(std::uint64_t n) {
 }
 
 Bytes Options::first_tlp(const Burst& b) const {
-  const Bytes full = b.kind == Kind::posted ? wire_.write_bytes() : b.kind == Kind::non_posted ? wire_.request_bytes() : wire_.completion_bytes();
+  const Bytes full = b.kind == Kind::posted       ? wire_.write_bytes()
+                     : b.kind == Kind::non_posted ? wire_.request_bytes()
+                                                  : wire_.completion_bytes();
   return std::min(full, b.load.wire);
 }
 

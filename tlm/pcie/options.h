@@ -96,7 +96,8 @@ class Options {
  public:
   stats::Counter dllps{group_, "dllps", stats::Unit::count, "ACKs and UpdateFCs sent (dllps = counted)"};
   stats::Counter dllp_time{group_, "dllp_time", stats::Unit::picosecond, "time by which they lengthened bursts"};
-  stats::Counter packed{group_, "packed", stats::Unit::picosecond, "time lost in flits that were begun when a burst came (packing = exact)"};
+  stats::Counter packed{group_, "packed", stats::Unit::picosecond,
+                        "time lost in flits that were begun when a burst came (packing = exact)"};
 };
 
 }  // namespace flashpath::pcie

@@ -34,7 +34,11 @@ constexpr bool may_pass(const Burst& late, const Burst& early, bool id_ordering)
 class Waiting {
  public:
   Waiting(const Config& config, Arbitration arbitration, const std::vector<std::uint32_t>& shares, stats::Group& parent)
-      : rules_{config.ordering == Ordering::rules}, id_ordering_{config.id_ordering}, arbitration_{arbitration}, shares_{shares}, group_{"order", parent} {}
+      : rules_{config.ordering == Ordering::rules},
+        id_ordering_{config.id_ordering},
+        arbitration_{arbitration},
+        shares_{shares},
+        group_{"order", parent} {}
 
   bool empty() const { return size_ == 0; }
   std::uint64_t size() const { return size_; }
@@ -105,7 +109,8 @@ class Waiting {
 
  public:
   stats::Counter passed{group_, "passed", stats::Unit::count, "bursts that went before one that waited for credits"};
-  stats::Counter order_stall{group_, "order_stall", stats::Unit::picosecond, "idle time while a burst had credits and had to keep its place"};
+  stats::Counter order_stall{group_, "order_stall", stats::Unit::picosecond,
+                             "idle time while a burst had credits and had to keep its place"};
 };
 
 }  // namespace flashpath::pcie

@@ -178,7 +178,8 @@ struct Config {
               Range{0_B, 16_B}},
         Field{"ohc", &C::ohc, "orthogonal header content of each TLP in flit mode, beyond what unaligned data and failed reads need",
               Known::assumed, "PCIe Base 6.x §2.2.1: 4 B each; OHC-A1 with a PASID, OHC-C for IDE", Range{0_B, 20_B}},
-        Field{"ecrc", &C::ecrc, "an end-to-end CRC of 4 B at each TLP", Known::assumed, "PCIe Base 6.x §2.7.1; off in the data path of drives"},
+        Field{"ecrc", &C::ecrc, "an end-to-end CRC of 4 B at each TLP", Known::assumed,
+              "PCIe Base 6.x §2.7.1; off in the data path of drives"},
         Field{"packing", &C::packing, "flit mode: fluid, or exact: a TLP is there when the flit with its last byte is", Known::assumed,
               "PCIe Base 6.x §4.2.3.4; fluid is at most one flit off"},
         Field{"dllps", &C::dllps, "below Gen6: share (overhead), or counted (ack_tlps, update_fc_tlps, skp_blocks)", Known::assumed,
@@ -187,8 +188,8 @@ struct Config {
               "PCIe Base 5.0 §3.6.3.1: receivers collapse ACKs; 4 to 8 seen", Range{1U, 64U}},
         Field{"update_fc_tlps", &C::update_fc_tlps, "dllps = counted: TLPs whose credits one UpdateFC of 8 B returns", Known::assumed,
               "PCIe Base 5.0 §2.6.1.2: at least every 30 us; 2 to 4 TLPs seen", Range{1U, 64U}},
-        Field{"skp_blocks", &C::skp_blocks, "dllps = counted: blocks (Gen1, 2: groups of 4 symbols) between two SKP ordered sets", Known::spec,
-              "PCIe Base 5.0 §4.2.7.3: 370 to 375 blocks; 1180 to 1538 symbols", Range{16U, 100'000U}},
+        Field{"skp_blocks", &C::skp_blocks, "dllps = counted: blocks (Gen1, 2: groups of 4 symbols) between two SKP ordered sets",
+              Known::spec, "PCIe Base 5.0 §4.2.7.3: 370 to 375 blocks; 1180 to 1538 symbols", Range{16U, 100'000U}},
         Field{"retimers", &C::retimers, "retimers on the way", Known::assumed, "PCIe Base 6.x §4.3: at most two", Range{0U, 2U}},
         Field{"retimer_latency", &C::retimer_latency, "of each retimer, one way", Known::assumed, "10 to 30 ns; at most 64 ns at 32 GT/s",
               Range{0_ps, 1us}},
@@ -206,8 +207,9 @@ struct Config {
               "PCIe Base 6.x §2.2.6.4"},
         Field{"fber", &C::fber, "first-bit error rate of a lane (below Gen6: bit error rate); 0: no errors", Known::assumed,
               "PCIe Base 6.x §8: at most 1e-6; 1e-12 below Gen6", Range{0.0, 1e-3}},
-        Field{"burst_continuation", &C::burst_continuation, "flit mode: chance that a burst of errors goes on by one more bit", Known::assumed,
-              "fits a flit retry probability of 5e-6 at a rate of 1e-6, as PCI-SIG's introductions to PCIe 6.0 have it", Range{0.0, 0.95}},
+        Field{"burst_continuation", &C::burst_continuation, "flit mode: chance that a burst of errors goes on by one more bit",
+              Known::assumed, "fits a flit retry probability of 5e-6 at a rate of 1e-6, as PCI-SIG's introductions to PCIe 6.0 have it",
+              Range{0.0, 0.95}},
         Field{"nak", &C::nak, "what a bad flit brings again: standard (it and all behind it) or selective (it alone)", Known::spec,
               "PCIe Base 6.x §4.2.3.4.2"},
         Field{"replay_round_trip", &C::replay_round_trip, "from a bad flit's (TLP's) end to the end of its replay", Known::assumed,
@@ -216,24 +218,25 @@ struct Config {
               "PCIe Base 5.0 §3.6.2.1: REPLAY_TIMER, some thousand symbol times", Range{1_ps, 10ms}},
         Field{"replay_buffer", &C::replay_buffer, "bytes sent and not acknowledged; 0B: enough", Known::assumed,
               "rate x round trip: 12 kB at x16", Range{0_B, 16_MiB}},
-        Field{"retrain_time", &C::retrain_time, "a retrain: Recovery and back (faults = link:D@T; four replays of one flit)", Known::assumed,
-              "PCIe Base 6.x §4.2.6.4: some 10 us to 64 ms", Range{1_ps, 100s}},
+        Field{"retrain_time", &C::retrain_time, "a retrain: Recovery and back (faults = link:D@T; four replays of one flit)",
+              Known::assumed, "PCIe Base 6.x §4.2.6.4: some 10 us to 64 ms", Range{1_ps, 100s}},
         Field{"l0p_lanes", &C::l0p_lanes, "flit mode: lanes that an idle link keeps (L0p), both ways; 0: all", Known::assumed,
               "PCIe Base 6.x §4.2.6.7: down to one, without Recovery", Range{0U, 8U}},
         Field{"l0p_idle", &C::l0p_idle, "idle time after which the other lanes are put to rest", Known::assumed, "a policy of the ports",
               Range{1_ps, 1s}},
         Field{"l0p_up", &C::l0p_up, "until they carry data again; the link goes on with the few meanwhile", Known::assumed,
               "about 1 us, unpublished", Range{0_ps, 1ms}},
-        Field{"completion_timeout", &C::completion_timeout, "a device's read that is not answered for so long fails; 0s: never", Known::assumed,
-              "PCIe Base 6.x §2.8: 50 us to 50 ms by default, up to 64 s", Range{0_ps, 64s}},
-        Field{"translation", &C::translation, "of DMA addresses: none, iommu (at the root complex) or ats (asked for and cached by the device)",
-              Known::assumed, "drives are often trusted with physical addresses"},
+        Field{"completion_timeout", &C::completion_timeout, "a device's read that is not answered for so long fails; 0s: never",
+              Known::assumed, "PCIe Base 6.x §2.8: 50 us to 50 ms by default, up to 64 s", Range{0_ps, 64s}},
+        Field{"translation", &C::translation,
+              "of DMA addresses: none, iommu (at the root complex) or ats (asked for and cached by the device)", Known::assumed,
+              "drives are often trusted with physical addresses"},
         Field{"translation_entries", &C::translation_entries, "pages that the translation cache holds, least recently used leaves",
               Known::assumed, "IOTLBs and ATCs have some hundred entries", Range{1U, 1U << 20U}},
         Field{"translation_page", &C::translation_page, "page of the translation: a power of two", Known::assumed,
               "4 KiB to 64 KiB with an Arm SMMU, 2 MiB where the buffer allows", Range{4_KiB, 1_GiB}},
-        Field{"walk_latency", &C::walk_latency, "of a table walk; with ats the request and its answer on the link come on top", Known::assumed,
-              "four dependent memory reads, partly cached", Range{0_ps, 100us}},
+        Field{"walk_latency", &C::walk_latency, "of a table walk; with ats the request and its answer on the link come on top",
+              Known::assumed, "four dependent memory reads, partly cached", Range{0_ps, 100us}},
     };
   }
 
@@ -247,11 +250,13 @@ struct Config {
     power_of_two(rcb.count, "rcb");
     power_of_two(completion_run.count, "completion_run");
     if (completion_run < rcb) errors.add(where + ".completion_run: must be at least rcb");
-    if (credit_round_trip < 2 * one_way()) errors.add(where + ".credit_round_trip: must be at least twice the latency" + (retimers != 0 ? ", retimers included" : ""));
+    if (credit_round_trip < 2 * one_way())
+      errors.add(where + ".credit_round_trip: must be at least twice the latency" + (retimers != 0 ? ", retimers included" : ""));
     const auto most = tag_bits == 5 ? 32U : tag_bits == 8 ? 256U : tag_bits == 10 ? 768U : tag_bits == 14 ? 15872U : 0U;
     if (most == 0) errors.add(where + ".tag_bits: must be 5, 8, 10 or 14");
     else if (tags > most)
-      errors.add(where + ".tags = " + print(tags) + ": " + print(tag_bits) + "-bit tags leave " + print(most) + "; raise tag_bits or lower tags");
+      errors.add(where + ".tags = " + print(tags) + ": " + print(tag_bits) + "-bit tags leave " + print(most) +
+                 "; raise tag_bits or lower tags");
     const auto flit_only = [&](bool used, const char* key) {
       if (used && !flit()) errors.add(where + "." + key + ": only in flit mode (generation = 6)");
     };
@@ -273,8 +278,10 @@ struct Config {
       errors.add(where + ".ordering = strict: relaxed_ordering and id_ordering need ordering = rules");
     power_of_two(translation_page.count, "translation_page");
     if (forwarding == Forwarding::store_and_forward && any_option())
-      errors.add(where + ".forwarding = store_and_forward: sends whole messages and knows no options of the link; leave packing, dllps, shared_data, "
-                         "shared_headers, ordering, fber, replay_buffer and l0p_lanes at their defaults");
+      errors.add(
+          where +
+          ".forwarding = store_and_forward: sends whole messages and knows no options of the link; leave packing, dllps, shared_data, "
+          "shared_headers, ordering, fber, replay_buffer and l0p_lanes at their defaults");
   }
   /// Whether the directions of the link need more than the plain arithmetic.
   constexpr bool any_option() const {
@@ -288,7 +295,7 @@ struct Config {
 struct SwitchConfig {
   Duration latency = 110ns;
   Arbitration arbitration = Arbitration::fifo;
-  std::string weights;
+  std::string weights{};
   bool peer_to_peer = false;
 
   static constexpr auto schema() {
@@ -298,10 +305,12 @@ struct SwitchConfig {
               "Gen5 and Gen6 switches are sold with 100 to 120 ns", Range{0_ps, 10us}},
         Field{"arbitration", &C::arbitration, "who goes next on the uplink: fifo, round_robin (bursts) or weighted (bytes)", Known::assumed,
               "PCIe Base 6.x §6.3.3: port arbitration"},
-        Field{"weights", &C::weights, "arbitration = weighted: shares of the ports, e.g. \"4,1\"; the last one stands for all further ports",
-              Known::assumed, "equal shares unless asked for"},
-        Field{"peer_to_peer", &C::peer_to_peer, "DMA to another drive's BAR goes from port to port, without the uplink (else it fails at the host)",
-              Known::assumed, "PCIe Base 6.x §6.12: only where access control allows it"},
+        Field{"weights", &C::weights,
+              "arbitration = weighted: shares of the ports, e.g. \"4,1\"; the last one stands for all further ports", Known::assumed,
+              "equal shares unless asked for"},
+        Field{"peer_to_peer", &C::peer_to_peer,
+              "DMA to another drive's BAR goes from port to port, without the uplink (else it fails at the host)", Known::assumed,
+              "PCIe Base 6.x §6.12: only where access control allows it"},
     };
   }
 

@@ -31,10 +31,10 @@ class Replay {
   Replay(const Config& config, std::uint64_t seed, std::string_view path, Duration unit_time, stats::Group& parent);
 
   struct Cost {
-    Duration line{};                ///< taken from the serialiser
-    std::uint64_t first_at = ~0ULL; ///< byte of the burst at which the first bad unit ended
-    Duration first{};               ///< by what that one delays
-    std::uint64_t last_at = 0;      ///< of the last bad unit
+    Duration line{};                 ///< taken from the serialiser
+    std::uint64_t first_at = ~0ULL;  ///< byte of the burst at which the first bad unit ended
+    Duration first{};                ///< by what that one delays
+    std::uint64_t last_at = 0;       ///< of the last bad unit
     Duration last{};
   };
   /// `bytes` more go over the wire. Almost always: nothing happens.

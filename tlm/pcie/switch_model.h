@@ -2,13 +2,14 @@
 // Which way through a PCIe switch, and how long it takes.
 //
 //   drive 0 ──▶┐
-//   drive 1 ──▶├─▶ [ uplink: one Link, first come, first served over all drives ] ──▶ host
+//   drive 1 ──▶├─▶ [ uplink: one Link; first come, first served, or switch.arbitration ] ──▶ host
 //   drive i ──▶┘                      down: by the BAR that the address lies in
 //
 // The switch stores nothing of its own. It hands a burst on as it comes in (cut-through): its latency is added to that of the
 // uplink, each way, so that an unloaded burst is late by latency + uplink latency + one TLP, whatever its size. A burst that
 // waits for the uplink waits in its drive's link, where it holds credits.
-// Not modelled: a fabric slower than its ports, arbitration weights (PCIe Base 6.x §6.3.3), drive-to-drive traffic.
+// With switch.peer_to_peer an access of one drive to another's BAR goes from port to port and never meets the uplink.
+// Not modelled: a fabric slower than its ports, buffers of its own, multicast.
 #pragma once
 #include <cstdint>
 

@@ -172,7 +172,7 @@ class Wire {
   std::uint64_t lanes_;
   Rate lane_rate_;
   bool messages_;
-  std::uint64_t odd_;                    // bits of an address that cost OHC when set
+  std::uint64_t odd_;                // bits of an address that cost OHC when set
   std::uint64_t num_ = 0, den_ = 1;  // picoseconds per byte
   Duration flit_time_{}, latency_{}, full_write_{}, full_completion_{}, request_{};
 };
@@ -183,7 +183,7 @@ static_assert(Wire{Config{.flit_overhead = 0}}.time(236_B) == 8ns);
 static_assert(Wire{Config{.generation = 5, .overhead = 0}}.time(128_B) == 8125_ps);
 static_assert(Wire{Config{.mps = 256_B}}.write(0, 4_KiB).tlps == 16);
 static_assert(Wire{Config{.mps = 256_B}}.write(4096 - 100, 256_B).tlps == 2);  // crosses a page
-static_assert(Wire{Config{}}.completion(0, 0_B).wire == 16_B);  // its status needs OHC-A5
+static_assert(Wire{Config{}}.completion(0, 0_B).wire == 16_B);                 // its status needs OHC-A5
 // A message of 4 KiB at MPS 128 with 28 B around each TLP on four lanes of 4 GB/s: 32 x 156 B in 312 ns; 100 B in 6.25, so 6.
 static_assert(Wire{Config{.generation = 5, .forwarding = Forwarding::store_and_forward}}.message_time(32 * 156_B) == 312ns);
 static_assert(Wire{Config{.generation = 5, .forwarding = Forwarding::store_and_forward}}.message_time(100_B) == 6ns);

@@ -46,10 +46,11 @@ struct General {
         Field{"watchdog", &C::watchdog, "simulated time without any completion, with work in flight, after which the run is called stalled",
               Known::assumed, "far above any drive's worst latency",
               Range{Duration{std::chrono::milliseconds{10}}, Duration{std::chrono::hours{1}}}},
-        Field{"faults", &C::faults,
-              "what dies, and when after the platform is ready: drive:D@TIME, channel:D.C@TIME, die:D.N@TIME, plane:D.N.P@TIME, link:D@TIME "
-              "(trains again); commas between",
-              Known::assumed, "nothing fails unless asked to", NoRange{}},
+        Field{
+            "faults", &C::faults,
+            "what dies, and when after the platform is ready: drive:D@TIME, channel:D.C@TIME, die:D.N@TIME, plane:D.N.P@TIME, link:D@TIME "
+            "(trains again); commas between",
+            Known::assumed, "nothing fails unless asked to", NoRange{}},
     };
   }
 };

@@ -20,7 +20,8 @@ bool parse_one(std::string_view item, Fault& fault, std::string& wrong, const Co
     std::size_t numbers;
   };
   static constexpr std::array kinds{Kind{"drive", Fault::What::drive, 1}, Kind{"channel", Fault::What::channel, 2},
-                                    Kind{"die", Fault::What::die, 2}, Kind{"plane", Fault::What::plane, 3}, Kind{"link", Fault::What::link, 1}};
+                                    Kind{"die", Fault::What::die, 2}, Kind{"plane", Fault::What::plane, 3},
+                                    Kind{"link", Fault::What::link, 1}};
   const std::size_t colon = item.find(':'), at = item.find('@');
   const Kind* kind = nullptr;
   for (const Kind& k : kinds)

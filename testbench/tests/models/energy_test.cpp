@@ -160,5 +160,21 @@ TEST(Energy, TheExampleIsGoodAndHonest) {
   EXPECT_FALSE(r.total.has_value()) << "nobody has published what the DPU takes";
 }
 
+TEST(Energy, LanesThatRestSaveTheirShare) {
+  UserErrors errors;
+  const auto c = read("[drive]\nlane = { value = \"200mW\", known = \"assumed\", source = \"a guess\" }\n", "test", errors);
+  ASSERT_TRUE(errors.empty());
+  Counts wide, narrow;
+  wide.lane_ns = 4'000'000'000;  // four lanes for a second
+  narrow.lane_ns = 1'000'000'000;
+  const auto joules = [&](const Counts& n) {
+    for (const auto& term : report(c, n).terms)
+      if (term.name == "link_lanes") return term.joules.value();
+    return 0.0;
+  };
+  EXPECT_DOUBLE_EQ(joules(wide), 0.8);
+  EXPECT_DOUBLE_EQ(joules(narrow), 0.2);
+}
+
 }  // namespace
 }  // namespace flashpath::energy

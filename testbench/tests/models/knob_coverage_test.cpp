@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// No knob without a test that turns it: every field of the flash's and the FTL's configuration is changed by name in some test file.
+// No knob without a test that turns it: every field of the flash's, the FTL's and the links' configuration is changed by name in some test file.
 // A fixture that gives it a value does not count. What the change must do is that test's affair.
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 
 #include "ftl/ftl_config.h"
 #include "nand/nand_config.h"
+#include "pcie/pcie_config.h"
 
 namespace flashpath {
 namespace {
@@ -61,12 +62,14 @@ void expect_turned(const std::string& tests, const std::string& block) {
   }
 }
 
-TEST(KnobCoverage, EveryFieldOfFlashAndFtlIsTurnedByATest) {
+TEST(KnobCoverage, EveryFieldOfFlashFtlAndLinksIsTurnedByATest) {
   const std::string tests = all_tests();
   ASSERT_GT(tests.size(), 100'000U) << "the test sources are not where they were built from";
   expect_turned<nand::Config>(tests, "nand");
   expect_turned<nand::ReliabilityConfig>(tests, "reliability");
   expect_turned<ftl::Config>(tests, "ftl");
+  expect_turned<pcie::Config>(tests, "pcie");
+  expect_turned<pcie::SwitchConfig>(tests, "switch");
 }
 
 TEST(KnobCoverage, TheSearchFindsChangesAndNothingElse) {

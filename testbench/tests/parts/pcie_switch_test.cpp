@@ -10,8 +10,8 @@ namespace {
 /// Nine drives behind a switch, each with its link; MMIO from a core.
 struct Nine {
   static constexpr std::uint32_t drives = 9;
-  Nine(const Config& drive, const Config& uplink, Duration latency, bool data = false)
-      : bench{1ms, data}, fabric{"switch", bench.environment, SwitchConfig{latency}, uplink, drives} {
+  Nine(const Config& drive, const Config& uplink, const SwitchConfig& config = {}, bool data = false)
+      : bench{1ms, data}, fabric{"switch", bench.environment, config, uplink, drives} {
     for (std::uint32_t i = 0; i < drives; ++i) {
       const std::string n = std::to_string(i);
       links.push_back(std::make_unique<ModelLinkPart>(("link" + n).c_str(), bench.environment, drive, static_cast<std::uint16_t>(i)));
@@ -51,7 +51,7 @@ Config gen5_x16() {
 }  // namespace
 
 TEST(PciePart, CutThroughASwitchClosedForm) {
-  Nine t{gen5(), gen5_x16(), 110ns};
+  Nine t{gen5(), gen5_x16()};
   t.devices[3]->send(write_command, 0x1000, 64_KiB, zero, 1);
   t.bench.run();
   // 64 KiB x4: 4550 ns; one TLP x4 17.774 ns, x16 4.444 ns. The size shows only in the last byte.
@@ -63,7 +63,7 @@ TEST(PciePart, CutThroughASwitchClosedForm) {
 
 TEST(PciePart, NineDrivesShareTheUplink) {
   Config drive = gen5();
-  Nine t{drive, gen5_x16(), 110ns};
+  Nine t{drive, gen5_x16()};
   t.host.record = false;
   for (auto& d : t.devices) {
     d->more = 500;
@@ -88,7 +88,7 @@ TEST(PciePart, NineDrivesShareTheUplink) {
 }
 
 TEST(PciePart, MmioIsRoutedByBarThroughSwitchAndLink) {
-  Nine t{gen5(), gen5_x16(), 110ns};
+  Nine t{gen5(), gen5_x16()};
   unsigned char word[4] = {7, 0, 0, 0}, value[4] = {};
   for (std::uint64_t i = 0; i < 9; ++i) t.core.send(write_command, bus::bar_base + i * bus::bar_stride + 0x1008, 4_B, zero, i, word);
   t.core.send(read_command, bus::bar_base + 8 * bus::bar_stride + 0x1008, 4_B, zero, 100, value);
@@ -109,7 +109,7 @@ TEST(PciePart, MmioIsRoutedByBarThroughSwitchAndLink) {
 }
 
 TEST(PciePart, BytesSurviveLinkAndSwitchUnderRandomTraffic) {
-  Nine t{gen5(), gen5_x16(), 110ns, true};
+  Nine t{gen5(), gen5_x16(), SwitchConfig{}, true};
   Random random{3, "bytes"};
   // Each drive writes its own 64 KiB area in 16 pieces, from a buffer that it spoils as soon as it is answered, then reads it back.
   std::vector<std::vector<unsigned char>> expected(9, std::vector<unsigned char>(65536)), buffers(9),
@@ -158,7 +158,7 @@ TEST(PciePart, SlowHostUnderRandomStressConservesAndKeepsOrder) {
   Config drive = gen5();
   drive.tags = 32;
   drive.posted_data = 16_KiB;
-  Nine t{drive, gen5_x16(), 110ns};
+  Nine t{drive, gen5_x16()};
   Random random{9, "stress"};
   Time at = zero;
   std::vector<std::vector<std::uint64_t>> sent(9);
@@ -195,3 +195,67 @@ TEST(PciePart, SlowHostUnderRandomStressConservesAndKeepsOrder) {
   EXPECT_EQ(answered, 6000U);
   t.expect_drained();
 }
+
+// Drive 2 writes into drive 5's BAR (a controller memory buffer, say) and reads it back: the uplink sees nothing of it.
+TEST(PciePart, PeerToPeerLeavesTheUplinkAlone) {
+  Nine t{gen5(), gen5_x16(), SwitchConfig{.peer_to_peer = true}, true};
+  const std::uint64_t there = bus::bar_base + 5 * bus::bar_stride + 0x10000;
+  std::vector<unsigned char> bytes(4096), back(4096);
+  for (unsigned i = 0; i < 4096; ++i) bytes[i] = static_cast<unsigned char>(i * 11);
+  t.devices[2]->send(write_command, there, 4_KiB, zero, 1, bytes.data());
+  t.bench.run();
+  ASSERT_EQ(t.bars[5]->seen.size(), 1U);
+  // Two links of x4 and the switch between them.
+  EXPECT_EQ(t.bars[5]->seen[0].at, zero + piece_write + 40ns + 110ns + piece_write + 40ns);
+  EXPECT_EQ(t.bars[5]->seen[0].stream.last, zero + wire_4k + 40ns + 110ns + piece_write + 40ns);
+  EXPECT_EQ(t.fabric.uplink().up.bursts.value, 0U);
+  const Time then = t.bench.agenda.now() + 1us;
+  t.bench.run(then);
+  t.devices[2]->send(read_command, there, 4_KiB, then, 2, back.data());
+  t.bench.run();
+  EXPECT_EQ(t.devices[2]->answers[2].status, tlm::TLM_OK_RESPONSE);
+  const Duration request = 1'524_ps + 40ns, answer = 17'520_ps + 40ns;
+  EXPECT_EQ(t.devices[2]->answers[2].at, then + request + 110ns + request + 100ns + answer + 110ns + answer);
+  EXPECT_EQ(bytes, back);
+  // Its own BAR is nobody else's, and the host's memory is where it was.
+  t.devices[2]->send(write_command, 0x1000, 64_B, t.bench.agenda.now(), 3, bytes.data());
+  t.bench.run();
+  EXPECT_EQ(t.fabric.uplink().up.bursts.value, 1U);
+  EXPECT_EQ(t.host.seen.size(), 1U);
+  t.expect_drained();
+}
+
+TEST(PciePart, WithoutPeerToPeerItIsTheHostsAffair) {
+  Nine t{gen5(), gen5_x16()};
+  t.devices[2]->send(write_command, bus::bar_base + 5 * bus::bar_stride, 4_KiB, zero, 1);
+  t.bench.run();
+  EXPECT_EQ(t.host.seen.size(), 1U);
+  EXPECT_TRUE(t.bars[5]->seen.empty());
+  t.expect_drained();
+}
+
+// Eight drives and one with large bursts on a full uplink: first come first served gives it what it asks for, turns a burst, weights bytes.
+class PcieIncast : public ::testing::TestWithParam<std::pair<Arbitration, const char*>> {};
+TEST_P(PcieIncast, SharesOfTheUplink) {
+  const auto [arbitration, weights] = GetParam();
+  Nine t{gen5(), gen5(), SwitchConfig{.arbitration = arbitration, .weights = weights}};  // an uplink as narrow as a drive's link
+  t.host.record = false;
+  for (std::uint32_t d = 0; d < 9; ++d) {
+    t.devices[d]->more = 500;
+    t.devices[d]->again = d == 0 ? 16_KiB : 4_KiB;
+    for (std::uint64_t i = 0; i < 8; ++i) t.devices[d]->send(write_command, i * 65536, t.devices[d]->again, zero, i);
+  }
+  t.bench.run(zero + 300us);
+  const double first = static_cast<double>(t.devices[0]->count) * 16384, other = static_cast<double>(t.devices[8]->count) * 4096;
+  const double expected = arbitration == Arbitration::weighted ? std::string_view{weights} == "1" ? 1 : 2 : 4;
+  EXPECT_NEAR(first / other, expected, 0.12 * expected);
+  const double rate = static_cast<double>(t.host.bytes_seen) / 300e-6 * 1e-9;
+  EXPECT_NEAR(rate / 14.40, 1.0, 0.01);  // the uplink is full whoever goes
+  EXPECT_GT(t.fabric.uplink().up.wait.value, 0U);
+  t.bench.run();
+  for (auto& l : t.links) expect_laws(*l, t.bench.agenda.now());
+  expect_laws(t.fabric, t.bench.agenda.now());
+}
+INSTANTIATE_TEST_SUITE_P(Policies, PcieIncast,
+                         ::testing::Values(std::pair{Arbitration::fifo, ""}, std::pair{Arbitration::round_robin, ""},
+                                           std::pair{Arbitration::weighted, "1"}, std::pair{Arbitration::weighted, "2,1"}));

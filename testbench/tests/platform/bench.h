@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole platform under test: built from a preset and assignments, with a protocol checker on every socket pair, the client's too.
+// A whole platform under test: built from a preset and assignments, with a protocol checker on every socket pair, the client's too,
+// and a checker of PCIe's ordering around every link and the switch's uplink.
 //
 //   Rig rig{"single-drive", {"nand.channels=1"}};      rig.job(spec);      rig.expect_sound({"client", "crypto"});
 //
@@ -17,6 +18,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "checks/order_checker.h"
 #include "checks/protocol_checker.h"
 #include "host/fabric_client_part.h"
 #include "platform/platform.h"
@@ -149,6 +151,7 @@ class Rig {
         platform{config, models(), [this](auto& from, auto& to, const std::string& name) { wire(from, to, name); }},
         client{"client", platform.environment()},
         objects{client} {
+    watch_order();
     wire(client.out(), platform.fabric().client_in(), "client_out");
     wire(platform.fabric().client_out(), client.in(), "client_in");
     try {
@@ -192,6 +195,10 @@ class Rig {
     client.check(laws, platform.now());
     for (const auto& broken : laws.broken()) ADD_FAILURE() << broken;
     EXPECT_GE(laws.checked(), 100U);
+    for (const auto& order : orders_) {
+      order->finish();
+      for (const auto& v : order->violations()) ADD_FAILURE() << v;
+    }
     for (const auto& checker : checkers_) {
       checker->finish();
       for (const auto& v : checker->violations()) ADD_FAILURE() << v;
@@ -213,6 +220,7 @@ class Rig {
   }
   std::uint64_t count(std::string_view part, std::string_view name) const { return counter(platform.parts(), part, name); }
   firmware::IoJobs& jobs() { return platform.firmware().jobs(); }
+  const std::vector<std::unique_ptr<checks::OrderChecker>>& orders() const { return orders_; }
   const std::vector<std::unique_ptr<checks::ProtocolChecker>>& checkers() const { return checkers_; }
   nand::Cells& cells(std::size_t drive) {
     return const_cast<nand::ArrayModel&>(dynamic_cast<nand::ModelArray&>(*platform.drive(drive).nand).model()).cells();
@@ -225,7 +233,33 @@ class Rig {
     from.bind(checkers_.back()->in);
     checkers_.back()->out.bind(to);
   }
+  checks::ProtocolChecker* find(const std::string& name) {
+    for (const auto& c : checkers_)
+      if (c->name() == name + "_check") return c.get();
+    return nullptr;
+  }
+  /// Both ways of every link, and of the uplink for each drive; not where whole messages are sent, bursts are then judged by their ends.
+  void watch_order() {
+    if (platform.config().pcie.forwarding != pcie::Forwarding::cut_through) return;
+    const bool tree = platform.config().general.pcie_switch;
+    checks::ProtocolChecker* const host_up = find("switch_crypto");
+    for (std::size_t i = 0; i < platform.drives(); ++i) {
+      const std::string name = "drive" + std::to_string(i);
+      auto *dma = find(name + "_dma"), *bar = find(name + "_bar"), *up = find(name + (tree ? "_switch" : "_crypto")),
+           *down = find((tree ? "switch_" : "bus_") + name);
+      if (dma == nullptr || bar == nullptr || up == nullptr || down == nullptr) continue;  // a hook has bound them
+      order(name + " up").watch(*dma, *up, *bar, *down);
+      order(name + " down").watch(*down, *bar, *up, *dma);
+      if (tree && host_up != nullptr) order(name + " uplink").watch_requests(*up, *host_up, static_cast<int>(i));
+    }
+  }
+  checks::OrderChecker& order(const std::string& name) {
+    orders_.push_back(std::make_unique<checks::OrderChecker>(name));
+    return *orders_.back();
+  }
+
   std::vector<std::unique_ptr<checks::ProtocolChecker>> checkers_;
+  std::vector<std::unique_ptr<checks::OrderChecker>> orders_;
   Hook hook_;
   bool reports_;
 

@@ -47,7 +47,7 @@ def rate_table(v):
                 try:
                     mine = rate(v, generation, lanes, mps, write)
                     worst = max(worst, abs(mine / reference - 1))
-                    cells.append(f"{reference} / {mine:.2f}")
+                    cells.append(f"{reference:.2f} / {mine:.2f}")
                 except v.NotRun as why:
                     cells.append(f"not run ({why})")
         text += f"| {name} | " + " | ".join(cells) + " |\n"
@@ -83,13 +83,13 @@ def small_rows(v):
     """Reads of 512 B: how many a link can carry, by what each puts on it."""
     text = ""
     for name, generation, lanes, reference in [("Gen5 x4", 5, 4, 25), ("Gen6 x4", 6, 4, 50), ("Gen6 x16", 6, 16, 199)]:
-        arguments = ["io", "--rw", "randread", "--bs", "512", "--iodepth", "64", "--runtime", "1ms", *FULL,
+        arguments = ["io", "--rw", "randread", "--bs", "512", "--iodepth", "64", "--numjobs", "4", "--runtime", "10ms", *FULL,
                      *sets("nvme.lba=512B", f"pcie.generation={generation}", f"pcie.lanes={lanes}", "pcie.overhead=0", "pcie.flit_overhead=0")]
         what, printed = f"512 B reads that {name} can carry, M/s", f"{reference} (bytes per I/O over the rate)"
         try:
             result = v.run(arguments)
             up = result["statistics"]["drive0"]["link"]["up"]
-            per_io = value(up["busy"]) / result["statistics"]["drive0"]["nvme"]["commands"]["value"]
+            per_io = value(up["busy"]) / result["read"]["total_ios"]
             text += v.row(what, printed, f"{1e6 / per_io:.1f}", f"{(1e6 / per_io / reference - 1) * 100:+.1f} %", shown(arguments))
         except (v.NotRun, KeyError) as why:
             text += v.row(what, printed, f"not run ({why})", "", shown(arguments))

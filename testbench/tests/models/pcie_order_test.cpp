@@ -65,7 +65,7 @@ TEST(PcieOrder, PostedPassNonPostedThatWaitForCredits) {
     rig.link.up.taken(first, zero + 10us);
     EXPECT_EQ(second.start, zero + 10us);
     rig.agenda.run_until(zero + 11us);
-    if (!by_rules) { EXPECT_EQ(write.start, zero + 10us + 250ns / 8); }
+    if (!by_rules) { EXPECT_EQ(write.start, zero + 10us + 31'250_ps); }
   }
 }
 

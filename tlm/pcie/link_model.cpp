@@ -67,7 +67,8 @@ inline void Direction::line_up(Burst& b, Time now) {
 
 inline Direction::Measured& Direction::measured(const Burst& b) {
   std::uint64_t at = b.address % page.count;
-  if (at + b.size.count <= page.count) at = b.kind == Kind::completion ? at % rcb_ : at % 4;  // within a page a completion's place counts, and byte enables
+  if (at + b.size.count <= page.count)
+    at = b.kind == Kind::completion ? at % rcb_ : at % 4;  // within a page a completion's place counts, and byte enables
   const std::uint64_t key = b.size.count << 16U | at << 2U | index_of(b.kind);
   Measured& m = known_[(key ^ key >> 18U ^ key >> 24U) % known_.size()];
   if (m.key != key) {

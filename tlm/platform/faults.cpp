@@ -96,6 +96,7 @@ std::string name_of(const Fault& f) {
   const std::string drive = std::to_string(f.drive), part = "." + std::to_string(f.part);
   switch (f.what) {
     case Fault::What::drive: return "drive:" + drive;
+    case Fault::What::link: return "link:" + drive;
     case Fault::What::channel: return "channel:" + drive + part;
     case Fault::What::die: return "die:" + drive + part;
     case Fault::What::plane: return "plane:" + drive + part + "." + std::to_string(f.plane);

@@ -21,9 +21,9 @@ TEST(PcieTranslation, AMissIsAWalkAHitIsFreeAndOrderIsKept) {
   stats::Group group{"g"};
   TranslationCache cache{iommu(4), group};
   EXPECT_EQ(cache.ready(0, 4_KiB, zero), zero + 500ns);
-  EXPECT_EQ(cache.ready(64, 64_B, zero + 100ns), zero + 500ns);   // a hit behind a miss
+  EXPECT_EQ(cache.ready(64, 64_B, zero + 100ns), zero + 500ns);  // a hit behind a miss
   EXPECT_EQ(cache.ready(64, 64_B, zero + 600ns), zero + 600ns);
-  EXPECT_EQ(cache.ready(4095, 2_B, zero + 1us), zero + 1500ns);   // the second page of the two
+  EXPECT_EQ(cache.ready(4095, 2_B, zero + 1us), zero + 1500ns);          // the second page of the two
   EXPECT_EQ(cache.ready(1U << 20U, 16_KiB, zero + 2us), zero + 2500ns);  // four walks at once
   EXPECT_EQ(cache.lookups.value, 9U);
   EXPECT_EQ(cache.misses.value, 6U);

@@ -57,10 +57,13 @@ World::World(Input& input)
            ftl::FtlModel::Event::to<&nvme::ControllerModel::ftl_accepted>(&controller_),
            ftl::FtlModel::Event::to<&nvme::ControllerModel::ftl_answered>(&controller_)},
       controller_{agenda_, config_, ftl_config().capacity, (choice_ & 8U) == 0, "FUZZ", group_},
+      function_{controller_, config_},
       memory_(memory_size) {
   flash_.answered = Delegate<void(nand::Op&, Time)>::to<&ftl::FtlModel::flash_answered>(&ftl_);
   ftl_.on_health(Delegate<void(Time)>::to<&nvme::ControllerModel::health_changed>(&controller_));
-  controller_.outside.dma = Delegate<void(DmaRequest&, Time)>::to<&World::dma>(this);
+  function_.dma = Delegate<void(DmaRequest&, Time)>::to<&World::dma>(this);
+  function_.on_message(pcie::Msix::Message::to<&World::message>(this));
+  function_.place(0x1'0000'0000, Time{});
   controller_.outside.ftl = Delegate<void(ftl::Request&, Time)>::to<&World::ask_ftl>(this);
   controller_.outside.health = Delegate<ftl::Health()>::to<&ftl::FtlModel::health>(&ftl_);
 }
@@ -74,14 +77,16 @@ std::vector<std::string> World::run() {
 // ---- the host ----
 
 void World::operation() {
-  switch (input_.u8() % 20) {
+  const std::uint8_t what = input_.u8();
+  switch (what < 232 ? what % 20 : 20 + what % 3) {
     case 0:
     case 1: pass(Duration{std::int64_t{1} << (input_.u8() % 37U)}); return;
     case 2: write_register(); return;
     case 3: {
       const unsigned size = input_.u8() % 10U;
       const std::uint64_t offset = (input_.u8() & 1U) != 0 ? input_.u64() : input_.u16();
-      if (size <= 4 && (controller_.mmio_read(offset, size) >> 32U) != 0) witness_.wrong.push_back("a register read wider than it is");
+      const std::uint64_t value = function_.bar_read(offset, size);
+      if (size < 8 && (value >> (8U * size)) != 0) witness_.wrong.push_back("a register read wider than it is");
       return;
     }
     case 4: bring_up(input_.u8() % 64U + 1U, input_.u8() % 5U); return;
@@ -106,6 +111,12 @@ void World::operation() {
     case 12: flash_.failing_reads = input_.u8() % 8U; return;
     case 13: set_enable(nvme::Cc::make(false).raw); return;
     case 14: set_enable(nvme::Cc::make(true, 0, 1 + input_.u8() % 2U).raw); return;
+    case 20: configure(); return;
+    case 21: msix_table(); return;
+    case 22:
+      if ((input_.u8() & 7U) == 7U) reset_function();
+      else function_.place(input_.u16() * 0x100'0000ULL, agenda_.now());
+      return;
     case 15:
       if (input_.u16() == 0xdead) {
         controller_.fail(agenda_.now());
@@ -142,7 +153,7 @@ void World::mmio(std::uint64_t offset, unsigned size, std::uint64_t value) {
   const auto read64 = [&](Register r) { return controller_.mmio_read(static_cast<std::uint64_t>(r), 8); };
   const bool was_ready = (status() & 1U) != 0;
   const nvme::Cc before{read32(Register::cc)};
-  controller_.mmio_write(offset, size, value, agenda_.now());
+  function_.bar_write(offset, size, value, agenda_.now());
   const nvme::Cc after{read32(Register::cc)};
   if (dead_) return;
   if (was_ready && (status() & 1U) == 0) witness_.forget();
@@ -153,6 +164,8 @@ void World::mmio(std::uint64_t offset, unsigned size, std::uint64_t value) {
 void World::set_enable(std::uint32_t cc) { mmio(static_cast<std::uint64_t>(Register::cc), 4, cc); }
 
 void World::bring_up(std::uint32_t entries, unsigned mps) {
+  function_.place(0x1'0000'0000, agenda_.now());
+  if (function_.cfg_read(pcie::ConfigSpace::power, 1) % 4U != 0) function_.cfg_write(pcie::ConfigSpace::power, 1, 0, agenda_.now());
   set_enable(0);
   rest("after CC.EN = 0");
   if (!dead_ && (status() & 1U) != 0) witness_.wrong.push_back("CSTS.RDY stays after CC.EN = 0");
@@ -282,6 +295,8 @@ void World::rest(const char* when) {
 
 void World::settle() {
   bad_begin_ = bad_end_ = 0;
+  function_.cfg_write(pcie::ConfigSpace::power, 1, 0, agenda_.now());
+  function_.place(0x1'0000'0000, agenda_.now());
   rest("at the end");
   for (std::uint32_t n = 0; n < 64 && witness_.open() != 0; ++n) {  // takes completions until none comes
     for (std::uint32_t q = 0; q <= queues; ++q) poll(q);
@@ -294,6 +309,7 @@ void World::settle() {
   controller_.check(laws, agenda_.now());
   laws.about("ftl");
   ftl_.check(laws, agenda_.now());
+  function_.check(laws);
   for (const std::string& broken : laws.broken()) witness_.wrong.push_back(broken);
   if (running) {
     Stall stall;
@@ -313,11 +329,52 @@ void World::settle() {
   for (const std::string& broken : last.broken()) witness_.wrong.push_back("after the last reset: " + broken);
 }
 
+// ---- the function ----
+
+void World::configure() {
+  const std::uint8_t where = input_.u8();
+  const std::uint32_t offset = (where & 0x80U) != 0 ? input_.u16() : where * 4U % 0x90U + input_.u8() % 4U;
+  const unsigned bytes = input_.u8() % 6U;
+  const std::uint32_t value = input_.u32();
+  const std::uint64_t before = function_.function().resets();
+  function_.cfg_write(offset, bytes, value, agenda_.now());
+  if (function_.function().resets() != before && !dead_ && (status() & 1U) == 0) witness_.forget();
+  const std::uint32_t now = function_.cfg_read(offset, bytes);
+  if (bytes < 4 && bytes != 0 && (now >> (8U * bytes)) != 0) witness_.wrong.push_back("a configuration register wider than it is");
+}
+
+void World::msix_table() {
+  const std::uint32_t vector = input_.u8() % (queues + 2);
+  const std::uint8_t how = input_.u8();
+  if ((how & 1U) != 0) function_.cfg_write(pcie::ConfigSpace::msix + 2, 2, how << 8U, agenda_.now());
+  if ((how & 2U) != 0) mmio(nvme::NvmeFunction::table_offset + vector * 16U, 8, input_.u32());
+  if ((how & 4U) != 0) mmio(nvme::NvmeFunction::table_offset + vector * 16U + 8, 4, input_.u16());
+  if ((how & 8U) != 0) mmio(nvme::NvmeFunction::table_offset + vector * 16U + 12, 4, how >> 4U & 1U);
+}
+
+void World::reset_function() {
+  function_.flr(agenda_.now());
+  if (!dead_ && (status() & 1U) == 0) witness_.forget();
+}
+
+/// Only what the table says, only as bus master.
+void World::message(std::uint64_t address, std::uint32_t data, Time) {
+  bool known = false;
+  const pcie::Msix& msix = function_.function().msix();
+  for (std::uint32_t v = 0; v < msix.vectors(); ++v) {
+    const std::uint64_t entry = msix.table_read(v * 16) | (static_cast<std::uint64_t>(msix.table_read(v * 16 + 4)) << 32U);
+    known = known || (entry == address && msix.table_read(v * 16 + 8) == data && msix.table_read(v * 16 + 12) == 0);
+  }
+  if (!known || !function_.function().may_master() || !function_.function().config().msix_on())
+    witness_.wrong.push_back("an MSI-X message that no unmasked entry has, or that may not be sent");
+}
+
 // ---- memory ----
 
 unsigned char* World::at(std::uint64_t address, std::uint64_t) { return memory_.data() + (address - memory_base); }
 
 void World::dma(DmaRequest& r, Time now) {
+  if (!function_.function().may_master()) witness_.wrong.push_back("an access of a function that is no bus master");
   witness_.begins(r);
   const std::uint64_t latency = (choice_ & 0x10U) != 0 ? 500'000 : random_.below(4) * 400'000;
   if (latency == 0) answer_dma(now, reinterpret_cast<std::uint64_t>(&r));
@@ -338,7 +395,7 @@ void World::answer_dma(Time now, std::uint64_t arg) {
     const bool fetch = r.purpose == DmaRequest::Purpose::sqe_fetch;
     witness_.read(r, fetch ? static_cast<nvme::Fetch*>(r.owner)->sq : std::uint16_t{0});
   }
-  controller_.dma_done(r, now);
+  function_.dma_done(r, r.ok ? pcie::DmaStatus::ok : there ? pcie::DmaStatus::completer_abort : pcie::DmaStatus::unsupported_request, now);
 }
 
 }  // namespace flashpath::fuzz

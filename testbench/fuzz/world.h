@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// One drive and a host that does whatever its input says: registers of any size at any offset, commands of any content, doorbells,
+// One drive behind its function port and a host that does whatever its input says: configuration space, registers of any size at any offset, commands of any content, doorbells,
 // queues that come and go, resets and shutdowns at any moment, memory that stops answering, flash that cannot be read, time.
 // Controller and FTL are the real models; no SystemC. A run is a function of its input.
 //
 // What must hold, whatever the host does: the witness has nothing to say (witness.h); the laws of controller and FTL hold; a
 // controller that is left alone comes to rest within `patience` actions; then every command of a running controller is answered;
-// after CC.EN = 0 it lets go of everything and CSTS.RDY falls.
+// after CC.EN = 0 it lets go of everything and CSTS.RDY falls. An MSI-X message is what the table says, and goes out only as bus master.
 #pragma once
 #include <array>
 #include <string>
@@ -16,7 +16,7 @@
 #include "fuzz/flash.h"
 #include "fuzz/input.h"
 #include "fuzz/witness.h"
-#include "nvme/nvme_model.h"
+#include "nvme/nvme_function.h"
 
 namespace flashpath::fuzz {
 
@@ -58,6 +58,10 @@ class World {
   void pass(Duration time);
   void rest(const char* when);
   void settle();
+  void configure();
+  void msix_table();
+  void reset_function();
+  void message(std::uint64_t address, std::uint32_t data, Time now);
 
   // what the controller sees
   void dma(nvme::DmaRequest& r, Time now);
@@ -79,6 +83,7 @@ class World {
   Flash flash_;
   ftl::FtlModel ftl_;
   nvme::ControllerModel controller_;
+  nvme::NvmeFunction function_;
   Witness witness_;
   std::vector<unsigned char> memory_;
   std::array<Queue, queues + 1> queue_{};

@@ -34,6 +34,8 @@ struct Config {
   Duration completion_latency = 300ns;
   Duration register_latency = 100ns;
   Duration enable_time = 1ms;
+  std::uint32_t vendor_id = 0x1234;
+  std::uint32_t device_id = 0xf1a5;
   std::uint32_t temperature = 310;
   std::uint32_t warning_temperature = 343;
   std::uint32_t critical_temperature = 358;
@@ -93,6 +95,9 @@ struct Config {
               "some tens of cycles of a 500 MHz fabric", Range{0ns, 1ms}},
         Field{"enable_time", &C::enable_time, "from CC.EN = 1 to CSTS.RDY = 1", Known::assumed,
               "NVMe 2.0 §3.5: bounded by CAP.TO; shortened, simulated boot is not studied", Range{0ns, 10s}},
+        Field{"vendor_id", &C::vendor_id, "PCI vendor, in configuration space and Identify (VID)", Known::assumed,
+              "assigned to nobody; emulators use it (QEMU, Bochs display)", Range{1U, 0xfffeU}},
+        Field{"device_id", &C::device_id, "PCI device", Known::assumed, "our own choice", Range{0U, 0xffffU}},
         Field{"temperature", &C::temperature, "composite temperature of the SMART log, in kelvin", Known::assumed,
               "37 C: no thermal model; NVMe 2.0 §5.16.1.3", Range{0U, 1000U}},
         Field{"warning_temperature", &C::warning_temperature,

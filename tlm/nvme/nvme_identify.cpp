@@ -18,6 +18,7 @@ constexpr std::size_t identify_size = 4096;
 
 IdentifyController ControllerModel::identify_controller() const {
   IdentifyController id{};
+  id.vid = id.ssvid = static_cast<std::uint16_t>(config_.vendor_id);
   text(id.sn, serial_);
   text(id.mn, model_number);
   text(id.fr, firmware_revision);

@@ -84,6 +84,7 @@ class ControllerModel {
   std::uint64_t inside() const { return flow_.inside(); }
   /// The drive dies, for good.
   void fail(Time now);
+  void function_reset(Time now);
   /// The flash's health is another, or may be.
   void health_changed(Time now);
   void finish(Time now);

@@ -4,10 +4,20 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bus/address_map.h"
+
 namespace flashpath::nvme {
 namespace {
-constexpr std::uint64_t bar_window = std::uint64_t{16} << 20U;
 constexpr Bytes least_payload{1};  // TLM-2.0 forbids empty payloads: flush
+
+pcie::DmaStatus status_of(tlm::tlm_response_status response) {
+  switch (response) {
+    case tlm::TLM_OK_RESPONSE: return pcie::DmaStatus::ok;
+    case tlm::TLM_ADDRESS_ERROR_RESPONSE: return pcie::DmaStatus::unsupported_request;
+    case tlm::TLM_INCOMPLETE_RESPONSE: return pcie::DmaStatus::timeout;
+    default: return pcie::DmaStatus::completer_abort;
+  }
+}
 }  // namespace
 
 ModelController::ModelController(const sc_core::sc_module_name& name, Environment& environment, const Config& config, Bytes capacity,
@@ -16,6 +26,7 @@ ModelController::ModelController(const sc_core::sc_module_name& name, Environmen
       register_latency_{config.register_latency},
       drive_{drive},
       model_{environment.agenda, config, capacity, environment.data_mode, "FP" + std::to_string(drive), stats},
+      function_{model_, config},
       bar_{"bar", environment.agenda, TargetPort::Serve::to<&ModelController::serve_register>(this)},
       dma_{"dma",
            environment.agenda,
@@ -25,12 +36,14 @@ ModelController::ModelController(const sc_core::sc_module_name& name, Environmen
       ftl_read_{"ftl_read", environment.agenda, InitiatorPort::Event::to<&ModelController::ftl_responded>(this)},
       ftl_write_{"ftl_write", environment.agenda, InitiatorPort::Event::to<&ModelController::ftl_responded>(this),
                  InitiatorPort::Event::to<&ModelController::ftl_write_accepted>(this)} {
-  model_.outside.dma = Delegate<void(DmaRequest&, Time)>::to<&ModelController::send_dma>(this);
+  function_.dma = Delegate<void(DmaRequest&, Time)>::to<&ModelController::send_dma>(this);
+  function_.on_message(pcie::Msix::Message::to<&ModelController::send_message>(this));
+  function_.place(bus::bar_base + drive * bus::bar_stride, Time{});
   model_.outside.ftl = Delegate<void(ftl::Request&, Time)>::to<&ModelController::send_ftl>(this);
 }
 
 Window ModelController::serve_register(Payload& payload, Time at) {
-  const std::uint64_t offset = payload.get_address() % bar_window;
+  const std::uint64_t offset = payload.get_address() % NvmeFunction::bar_window.count;
   const unsigned size = payload.get_data_length();
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
   if (payload.get_byte_enable_ptr() != nullptr) {
@@ -38,9 +51,9 @@ Window ModelController::serve_register(Payload& payload, Time at) {
   } else if (payload.is_write()) {
     std::uint64_t value = 0;
     if (size <= sizeof value) std::memcpy(&value, payload.get_data_ptr(), size);
-    model_.mmio_write(offset, size, value, at);
+    function_.bar_write(offset, size, value, at);
   } else if (payload.is_read()) {
-    const std::uint64_t value = size <= sizeof value ? model_.mmio_read(offset, size) : 0;
+    const std::uint64_t value = function_.bar_read(offset, size);
     std::memset(payload.get_data_ptr(), 0, size);
     std::memcpy(payload.get_data_ptr(), &value, std::min<std::size_t>(size, sizeof value));
     return {.accepted = at, .done = at + register_latency_};
@@ -60,11 +73,25 @@ void ModelController::send_dma(DmaRequest& request, Time now) {
 void ModelController::dma_responded(Payload& payload, Time now) {
   const Transfer& transfer = transfer_of(payload);
   DmaRequest& request = *static_cast<DmaRequest*>(transfer.owner);
-  request.ok = payload.is_response_ok();
+  const pcie::DmaStatus status = status_of(payload.get_response_status());
   request.stream = transfer.stream;
   request.journey = transfer.journey;
   payload.release();
-  model_.dma_done(request, now);
+  if (request.owner == this) messages_.give(static_cast<Message&>(request));
+  else function_.dma_done(request, status, now);
+}
+
+void ModelController::send_message(std::uint64_t address, std::uint32_t data, Time now) {
+  Message& message = messages_.take();
+  message.value = data;
+  message.write = true;
+  message.address = address;
+  message.size = {sizeof message.value};
+  message.bytes = reinterpret_cast<unsigned char*>(&message.value);
+  message.stream = {now, now};
+  message.journey = Journey{now};
+  message.owner = this;
+  send_dma(message, now);
 }
 
 void ModelController::send_ftl(ftl::Request& request, Time now) {
@@ -104,6 +131,7 @@ void ModelController::ftl_responded(Payload& payload, Time now) {
 
 void ModelController::check(Laws& laws, Time now) const {
   model_.check(laws, now);
+  function_.check(laws);
   if (model_.idle()) {
     laws.equal("DMA payloads out", dma_pool_.outstanding(), "none", 0);
     laws.equal("FTL payloads out", ftl_pool_.outstanding(), "none", 0);

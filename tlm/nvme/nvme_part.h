@@ -7,7 +7,7 @@
 #include "kernel/initiator_port.h"
 #include "kernel/part.h"
 #include "kernel/target_port.h"
-#include "nvme/nvme_model.h"
+#include "nvme/nvme_function.h"
 
 namespace flashpath::nvme {
 
@@ -18,14 +18,15 @@ class Controller : public Part {
   using Part::Part;
   /// BAR0: reads and writes of registers and doorbells. Only the offset in the window (16 MiB) counts.
   virtual tlm::tlm_target_socket<>& bar() = 0;
-  /// Host memory: control structures carry bytes always, user data only in data mode. Errors come back as responses.
+  /// Host memory, and MSI-X messages (writes of four bytes): control structures carry bytes always, user data only in data mode. Errors come back as responses.
   virtual tlm::tlm_initiator_socket<>& dma() = 0;
   /// FtlCommand payloads. READ.
   virtual tlm::tlm_initiator_socket<>& ftl_read() = 0;
   /// FtlCommand payloads: write, trim and flush. WRITE.
   virtual tlm::tlm_initiator_socket<>& ftl_write() = 0;
-  /// MSI-X messages; unset: the host polls.
-  virtual void on_interrupt(Delegate<void(std::uint16_t, Time)> interrupt) = 0;
+  /// Configuration space: 1, 2 or 4 bytes inside a dword. Boot software has placed BAR 0 and switched memory space and bus master on.
+  virtual std::uint32_t cfg_read(std::uint32_t offset, unsigned bytes) = 0;
+  virtual void cfg_write(std::uint32_t offset, unsigned bytes, std::uint32_t value, Time now) = 0;
   /// Whom to ask about the flash's health, for the SMART log; and: it may be another now.
   virtual void on_health(Delegate<ftl::Health()> health) = 0;
   virtual void health_changed(Time now) = 0;
@@ -45,7 +46,10 @@ class ModelController final : public Controller, private Asker<ftl::Request> {
   tlm::tlm_initiator_socket<>& dma() override { return dma_.socket; }
   tlm::tlm_initiator_socket<>& ftl_read() override { return ftl_read_.socket; }
   tlm::tlm_initiator_socket<>& ftl_write() override { return ftl_write_.socket; }
-  void on_interrupt(Delegate<void(std::uint16_t, Time)> interrupt) override { model_.outside.interrupt = interrupt; }
+  std::uint32_t cfg_read(std::uint32_t offset, unsigned bytes) override { return function_.cfg_read(offset, bytes); }
+  void cfg_write(std::uint32_t offset, unsigned bytes, std::uint32_t value, Time now) override {
+    function_.cfg_write(offset, bytes, value, now);
+  }
   void on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)> done) override { model_.outside.command_done = done; }
 
   void on_health(Delegate<ftl::Health()> health) override { model_.outside.health = health; }
@@ -56,10 +60,16 @@ class ModelController final : public Controller, private Asker<ftl::Request> {
   void explain(Stall& stall) const override { model_.explain(stall); }
 
   const ControllerModel& model() const { return model_; }
+  const NvmeFunction& function() const { return function_; }
 
  private:
+  struct Message : DmaRequest {
+    std::uint32_t value = 0;
+    Message* next = nullptr;
+  };
   Window serve_register(Payload& payload, Time at);
   void send_dma(DmaRequest& request, Time now);
+  void send_message(std::uint64_t address, std::uint32_t data, Time now);
   void dma_responded(Payload& payload, Time now);
   void send_ftl(ftl::Request& request, Time now);
   void ftl_write_accepted(Payload& payload, Time now);
@@ -69,6 +79,8 @@ class ModelController final : public Controller, private Asker<ftl::Request> {
   const Duration register_latency_;
   const std::uint16_t drive_;
   ControllerModel model_;
+  NvmeFunction function_;
+  Pool<Message> messages_;
   PayloadPool<> dma_pool_;
   PayloadPool<ftl::FtlCommand> ftl_pool_;
   TargetPort bar_;

@@ -148,8 +148,24 @@ struct Driver : sc_core::sc_module {
     }
     equal = true;
     for (std::uint64_t i = 0; i < 4096; i += 8) equal = equal && memory.get<std::uint64_t>(0x50000 + i) == i * 0x9e3779b97f4a7c15U;
+    // MSI-X: the vector of the admin queue, as a write of four bytes behind its completion entry.
+    const std::uint64_t entry = NvmeFunction::table_offset;
+    write64(entry, 0x9000);
+    write32(entry + 8, 0x1234'5678);
+    write32(entry + 12, 0);
+    EXPECT_EQ(memory.get<std::uint32_t>(0x9000), 0U);  // still polled
+    dut->cfg_write(pcie::ConfigSpace::msix + 2, 2, 0x8000, kernel_now());
+    EXPECT_EQ(command(0, {.opcode = 0x0a, .cdw10 = 7}), Status::success);
+    wait(to_sc(5us));
+    EXPECT_EQ(memory.get<std::uint32_t>(0x9000), 0x1234'5678U);
+    // Without memory space nobody answers at the BAR.
+    dut->cfg_write(pcie::ConfigSpace::command, 2, pcie::ConfigSpace::bus_master, kernel_now());
+    EXPECT_EQ(read32(0x08), 0xffff'ffffU);
+    dut->cfg_write(pcie::ConfigSpace::command, 2, pcie::ConfigSpace::bus_master | pcie::ConfigSpace::memory_enable, kernel_now());
+    EXPECT_EQ(read32(0x08), version_2_0);
     finished = true;
   }
+  Controller* dut = nullptr;
   void command_done(std::uint16_t, std::uint16_t, const Journey& journey) { total = journey.total(); }
 
   struct Queue {
@@ -175,6 +191,7 @@ struct Bench {
     dut.ftl_write().bind(write_check.in);
     write_check.out.bind(ftl.in_write.socket);
     host.socket.bind(dut.bar());
+    host.dut = &dut;
     dut.on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)>::to<&Driver::command_done>(&host));
   }
   void run() {

@@ -2,7 +2,7 @@
 // An independent judge of what the controller does to host memory. It believes only what the host has said: the bytes of
 // submission queue entries at the moment they are fetched, of the lists they point to, and of ASQ, ACQ and AQA when CC.EN is set.
 //
-//  - An entry is fetched only from memory the host named as a submission queue; a completion goes only to a completion queue.
+//  - An entry is fetched only from memory the host named as a submission queue; a completion goes only to a completion queue's next slot.
 //  - Every completion is that of a command fetched and not completed yet: at most once, and none invented.
 //  - Data moves only in memory named by a command that is not completed, and only the way its opcode says (bits 1:0 of the opcode:
 //    01 from the host, 10 to the host). All other memory is another tenant's.
@@ -28,7 +28,7 @@ class Witness {
     page_ = page;
     forget();
     submission_ = {{asq, ((aqa & 0xfffU) + 1ULL) * sizeof(nvme::Sqe)}};
-    completion_ = {{acq, ((aqa >> 16U) + 1ULL) * sizeof(nvme::Cqe)}};
+    completion_ = {{{acq, ((aqa >> 16U) + 1ULL) * sizeof(nvme::Cqe)}}};
   }
   /// CSTS.RDY fell: nothing may come any more.
   void forget() {
@@ -50,7 +50,7 @@ class Witness {
         if (r.write || !inside(submission_, range)) say("an entry is fetched outside the submission queues", r);
         return;
       case Purpose::cqe:
-        if (!r.write || !inside(completion_, range)) say("a completion outside the completion queues", r);
+        if (!r.write || !in_turn(r)) say("a completion outside the completion queues, or out of turn", r);
         else completed(r);
         return;
       case Purpose::data:
@@ -92,6 +92,12 @@ class Witness {
     std::uint64_t at = 0, size = 0;
     bool has(std::uint64_t address) const { return address >= at && address - at < size; }
   };
+  /// A completion queue is filled slot by slot, its phase turning at each end.
+  struct Ring {
+    Range range;
+    std::uint64_t next = 0;
+    bool phase = true;
+  };
   struct Live {
     std::uint16_t queue = 0, cid = 0;
     std::uint8_t opcode = 0;
@@ -110,7 +116,7 @@ class Witness {
     if (queue == 0 && sqe.opcode == static_cast<std::uint8_t>(nvme::AdminOpcode::create_io_sq))
       submission_.push_back({sqe.prp1, entries * sizeof(nvme::Sqe)});
     if (queue == 0 && sqe.opcode == static_cast<std::uint8_t>(nvme::AdminOpcode::create_io_cq))
-      completion_.push_back({sqe.prp1, entries * sizeof(nvme::Cqe)});
+      completion_.push_back({{sqe.prp1, entries * sizeof(nvme::Cqe)}});
     live_.push_back(std::move(live));
   }
 
@@ -129,6 +135,22 @@ class Witness {
       const auto queue = static_cast<std::uint16_t>(done.sqe.cdw10 & 0xffffU);
       std::erase_if(live_, [&](const Live& l) { return l.queue == queue; });
     }
+  }
+
+  bool in_turn(const nvme::DmaRequest& r) {
+    nvme::Cqe cqe;
+    if (r.size.count != sizeof cqe) return false;
+    std::memcpy(&cqe, r.bytes, sizeof cqe);
+    for (Ring& ring : completion_) {
+      if (r.address != ring.range.at + ring.next || cqe.phase() != ring.phase) continue;
+      ring.next += sizeof cqe;
+      if (ring.next == ring.range.size) {
+        ring.next = 0;
+        ring.phase = !ring.phase;
+      }
+      return true;
+    }
+    return false;
   }
 
   static bool inside(const std::vector<Range>& ranges, const Range& r) {
@@ -155,7 +177,8 @@ class Witness {
 
   std::uint64_t page_ = 4096;
   std::vector<Live> live_;
-  std::vector<Range> submission_, completion_;
+  std::vector<Range> submission_;
+  std::vector<Ring> completion_;
 };
 
 }  // namespace flashpath::fuzz

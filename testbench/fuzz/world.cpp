@@ -66,6 +66,20 @@ World::World(Input& input)
   function_.place(0x1'0000'0000, Time{});
   controller_.outside.ftl = Delegate<void(ftl::Request&, Time)>::to<&World::ask_ftl>(this);
   controller_.outside.health = Delegate<ftl::Health()>::to<&ftl::FtlModel::health>(&ftl_);
+  for (std::uint64_t page = 32; page < 48; ++page) {  // lists of pages, as hosts have them
+    for (std::uint64_t i = 0; i < page_bytes / 8; ++i) {
+      const std::uint64_t entry = memory_base + (64 + (page * 5 + i) % 192) * page_bytes;
+      std::memcpy(at(memory_base + page * page_bytes + i * 8, 8), &entry, sizeof entry);
+    }
+  }
+  if ((choice_ & 0x20U) != 0) return;  // the host begins with nothing; else with a drive that is up
+  bring_up(32, choice_ >= 0xc0U ? 1 : 0);
+  create_pairs();
+}
+
+void World::create_pairs() {
+  create_pair(1, 16);
+  create_pair(2, 5);
 }
 
 std::vector<std::string> World::run() {
@@ -89,7 +103,12 @@ void World::operation() {
       if (size < 8 && (value >> (8U * size)) != 0) witness_.wrong.push_back("a register read wider than it is");
       return;
     }
-    case 4: bring_up(input_.u8() % 64U + 1U, input_.u8() % 5U); return;
+    case 4: {
+      const std::uint8_t entries = input_.u8(), how = input_.u8();
+      bring_up(entries % 64U + 1U, (how & 0xfU) == 0 ? 1 + (how >> 4U & 3U) : 0);
+      if ((how & 0x80U) == 0) create_pairs();
+      return;
+    }
     case 5: create_pair(1 + input_.u8() % queues, 2 + input_.u8() % 63U); return;
     case 6: {
       const std::uint32_t q = input_.u8() % (queues + 1);
@@ -104,19 +123,27 @@ void World::operation() {
     case 8: poll(input_.u8() % (queues + 1)); return;
     case 9: fill_memory(); return;
     case 10:
+      if (!rarely()) return;
       bad_begin_ = memory_base + input_.u8() * page_bytes;
       bad_end_ = bad_begin_ + input_.u8() * page_bytes;
       return;
     case 11: bad_begin_ = bad_end_ = 0; return;
     case 12: flash_.failing_reads = input_.u8() % 8U; return;
-    case 13: set_enable(nvme::Cc::make(false).raw); return;
-    case 14: set_enable(nvme::Cc::make(true, 0, 1 + input_.u8() % 2U).raw); return;
+    case 13:
+      if (rarely()) set_enable(nvme::Cc::make(false).raw);
+      return;
+    case 14:
+      if (rarely()) set_enable(nvme::Cc::make(true, 0, 1 + input_.u8() % 2U).raw);
+      return;
     case 20: configure(); return;
     case 21: msix_table(); return;
     case 22:
-      if ((input_.u8() & 7U) == 7U) reset_function();
-      else function_.place(input_.u16() * 0x100'0000ULL, agenda_.now());
-      return;
+      switch (input_.u8() & 7U) {
+        case 7: reset_function(); return;
+        case 5:
+        case 6: function_.cfg_write(pcie::ConfigSpace::command, 2, pcie::ConfigSpace::memory_enable, agenda_.now()); return;
+        default: function_.place(input_.u16() * 0x100'0000ULL, agenda_.now()); return;
+      }
     case 15:
       if (input_.u16() == 0xdead) {
         controller_.fail(agenda_.now());
@@ -125,8 +152,20 @@ void World::operation() {
         controller_.set_temperature(input_.u16(), agenda_.now());
       }
       return;
+    case 16:
+    case 17: {  // a command that moves data, mostly legal
+      const std::uint32_t q = 1 + input_.u8() % 2U;
+      const Sqe sqe = data_command();
+      const std::uint8_t how = input_.u8();
+      for (unsigned n = 0; n <= (how & 7U); ++n) put(q, sqe);
+      if ((how & 8U) == 0) ring(q, queue_[q].tail);
+      if ((how & 16U) == 0) pass(200us);
+      if ((how & 32U) == 0) poll(q);
+      return;
+    }
     default: {  // a command, or several of a kind
-      const std::uint32_t q = input_.u8() % (queues + 1);
+      const std::uint8_t choice = input_.u8();
+      const std::uint32_t q = choice < 240 ? choice % 3U : choice % (queues + 1);
       const Sqe sqe = any_command(q == 0);
       const unsigned copies = 1 + (input_.u8() & 3U) * 3;
       for (unsigned n = 0; n < copies; ++n) put(q, sqe);
@@ -277,6 +316,26 @@ Sqe World::any_command(bool admin) {
   return s;
 }
 
+Sqe World::data_command() {
+  constexpr std::array<std::uint8_t, 8> opcodes{0x02, 0x01, 0x02, 0x01, 0x09, 0x08, 0x05, 0x0c};
+  Sqe s;
+  s.opcode = opcodes[input_.u8() % opcodes.size()];
+  s.nsid = 1;
+  const std::uint8_t how = input_.u8();
+  s.prp1 = any_address();
+  s.prp2 = (how & 1U) != 0 ? any_address()
+                           : memory_base + (32 + input_.u8() % 16U) * page_bytes + ((how & 2U) != 0 ? 4096 - 8U * (1U + (how >> 5U)) : 0);
+  s.cdw10 = input_.u16() % static_cast<std::uint32_t>(ftl_config().capacity / config_.lba + 4);
+  s.cdw12 = input_.u8() % static_cast<std::uint32_t>(config_.mdts / config_.lba + 1);
+  if ((how & 4U) != 0) s.cdw12 |= static_cast<std::uint32_t>(input_.u16()) << 16U;
+  if ((how & 8U) != 0) s.cdw13 = input_.u32();
+  if (s.opcode == 0x09) {
+    s.cdw10 &= 0xffU;
+    s.cdw11 = nvme::dsm_deallocate;
+  }
+  return s;
+}
+
 void World::pass(Duration time) {
   const Time limit = agenda_.now() + time;
   for (std::uint64_t n = 0; agenda_.next() <= limit; ++n) {
@@ -311,6 +370,7 @@ void World::settle() {
   ftl_.check(laws, agenda_.now());
   function_.check(laws);
   for (const std::string& broken : laws.broken()) witness_.wrong.push_back(broken);
+  seen_ = controller_.statistics().reads.value + controller_.statistics().writes.value;
   if (running) {
     Stall stall;
     controller_.explain(stall);

@@ -30,6 +30,8 @@ class World {
   explicit World(Input& input);
   /// Does all of the input, lets it come to rest, resets. What went wrong, one line each; empty: nothing.
   std::vector<std::string> run();
+  /// Reads and writes completed: a world in which nothing happens shows nothing.
+  std::uint64_t seen() const { return seen_; }
 
  private:
   static constexpr std::uint32_t queues = 8;
@@ -45,15 +47,18 @@ class World {
 
   // the host's doings, world.cpp
   void operation();
+  bool rarely() { return (input_.u8() & 7U) == 0; }  ///< what ends everything else
   void write_register();
   void bring_up(std::uint32_t entries, unsigned mps);
   void set_enable(std::uint32_t cc);
   void create_pair(std::uint32_t q, std::uint32_t size);
+  void create_pairs();
   void put(std::uint32_t q, const nvme::Sqe& sqe);
   void ring(std::uint32_t q, std::uint32_t value);
   void poll(std::uint32_t q);
   void fill_memory();
   nvme::Sqe any_command(bool admin);
+  nvme::Sqe data_command();
   std::uint64_t any_address();
   void pass(Duration time);
   void rest(const char* when);
@@ -90,6 +95,7 @@ class World {
   std::uint64_t bad_begin_ = 0, bad_end_ = 0;  // memory that does not answer
   std::uint16_t next_cid_ = 0;
   bool dead_ = false;
+  std::uint64_t seen_ = 0;
 };
 
 }  // namespace flashpath::fuzz

@@ -406,7 +406,7 @@ void World::configure() {
 void World::msix_table() {
   const std::uint32_t vector = input_.u8() % (queues + 2);
   const std::uint8_t how = input_.u8();
-  if ((how & 1U) != 0) function_.cfg_write(pcie::ConfigSpace::msix + 2, 2, how << 8U, agenda_.now());
+  if ((how & 1U) != 0) function_.cfg_write(pcie::ConfigSpace::msix + 2, 2, std::uint32_t{how} << 8U, agenda_.now());
   if ((how & 2U) != 0) mmio(nvme::NvmeFunction::table_offset + vector * 16U, 8, input_.u32());
   if ((how & 4U) != 0) mmio(nvme::NvmeFunction::table_offset + vector * 16U + 8, 4, input_.u16());
   if ((how & 8U) != 0) mmio(nvme::NvmeFunction::table_offset + vector * 16U + 12, 4, how >> 4U & 1U);

@@ -21,6 +21,7 @@ BareDrive::BareDrive(const DriveConfig& config, Dma dma)
     : dma_latency_{config.dma_latency},
       client_{dma},
       controller_{agenda_, config.nvme, config.ftl.capacity, true, "FP0", controller_stats_},
+      function_{controller_, config.nvme},
       ftl_{agenda_,
            config.ftl,
            config.geometry,
@@ -31,7 +32,8 @@ BareDrive::BareDrive(const DriveConfig& config, Dma dma)
       array_{agenda_,      config.nand,
              array_stats_, nand::ArrayModel::Answered::to<&BareDrive::flash_answered>(this),
              true,         Random{config.seed, "drive.nand"}} {
-  controller_.outside.dma = Delegate<void(nvme::DmaRequest&, Time)>::to<&BareDrive::dma>(this);
+  function_.dma = Delegate<void(nvme::DmaRequest&, Time)>::to<&BareDrive::dma>(this);
+  function_.place(0, Time{});
   controller_.outside.ftl = Delegate<void(ftl::Request&, Time)>::to<&BareDrive::submit>(this);
   controller_.outside.health = Delegate<ftl::Health()>::to<&ftl::FtlModel::health>(&ftl_);
   ftl_.on_health(ftl::FtlModel::HealthChanged::to<&nvme::ControllerModel::health_changed>(&controller_));
@@ -50,10 +52,10 @@ void BareDrive::dma(nvme::DmaRequest& request, Time now) {
 
 void BareDrive::dma_done(Time now, std::uint64_t request) {
   auto& r = object<nvme::DmaRequest>(request);
-  r.ok = client_(r.address, r.bytes, r.size.count, r.write);
+  const bool ok = client_(r.address, r.bytes, r.size.count, r.write);
   if (!r.write) r.stream = {now, now};
   r.journey.mark(Stage::link, now);
-  controller_.dma_done(r, now);
+  function_.dma_done(r, ok ? pcie::DmaStatus::ok : pcie::DmaStatus::unsupported_request, now);
 }
 
 // Answers are posted, not handed on inside the call: none of the three is to be entered again while it works.
@@ -67,6 +69,7 @@ void BareDrive::tell_flash(Time now, std::uint64_t op) { ftl_.flash_answered(obj
 void BareDrive::check(Laws& laws) const {
   laws.about("nvme");
   controller_.check(laws, now_);
+  function_.check(laws);
   laws.about("ftl");
   ftl_.check(laws, now_);
   laws.about("nand");

@@ -2,7 +2,7 @@
 // One drive alone, stepped from outside: controller, FTL and flash on an agenda of their own, no SystemC, no thread, no
 // wall clock. What a real client (a driver in a guest, a command-line tool) is put in front of.
 //
-//   client ─ registers ─▶ [controller ─ FTL ─ flash] ─ DMA ─▶ client's memory
+//   client ─ configuration, registers ─▶ [function port ─ controller ─ FTL ─ flash] ─ DMA, MSI-X ─▶ client's memory
 //
 // The client says until when time may pass (run_until) and when something will happen (next_event); between two calls the
 // drive does nothing. In how many steps it is driven does not change what it does.
@@ -18,7 +18,7 @@
 #include "base/stats.h"
 #include "ftl/ftl_model.h"
 #include "nand/array_model.h"
-#include "nvme/nvme_model.h"
+#include "nvme/nvme_function.h"
 
 namespace flashpath::client {
 
@@ -35,16 +35,19 @@ class BareDrive {
  public:
   /// Reads (write == false) or writes the client's memory; false: no such address.
   using Dma = Delegate<bool(std::uint64_t address, unsigned char* bytes, std::size_t size, bool write)>;
-  using Interrupt = Delegate<void(std::uint16_t vector, Time)>;
 
   BareDrive(const DriveConfig& config, Dma dma);
   BareDrive(const BareDrive&) = delete;
   BareDrive& operator=(const BareDrive&) = delete;
-  void on_interrupt(Interrupt interrupt) { controller_.outside.interrupt = interrupt; }
+  /// MSI-X messages, once the client has switched MSI-X on.
+  void on_message(pcie::Msix::Message message) { function_.on_message(message); }
+  /// Configuration space; the BAR is placed, memory space and bus master are on.
+  std::uint32_t read_config(std::uint32_t offset, unsigned size) const { return function_.cfg_read(offset, size); }
+  void write_config(std::uint32_t offset, unsigned size, std::uint32_t value) { function_.cfg_write(offset, size, value, now_); }
 
   /// BAR0 at now(); 1 to 8 bytes.
-  std::uint64_t read_register(std::uint64_t offset, unsigned size) const { return controller_.mmio_read(offset, size); }
-  void write_register(std::uint64_t offset, unsigned size, std::uint64_t value) { controller_.mmio_write(offset, size, value, now_); }
+  std::uint64_t read_register(std::uint64_t offset, unsigned size) { return function_.bar_read(offset, size); }
+  void write_register(std::uint64_t offset, unsigned size, std::uint64_t value) { function_.bar_write(offset, size, value, now_); }
 
   Time now() const { return now_; }
   /// When the drive will do something by itself; `never` if it waits for the client.
@@ -73,6 +76,7 @@ class BareDrive {
   Dma client_;
   stats::Group controller_stats_{"nvme"}, array_stats_{"nand"};
   nvme::ControllerModel controller_;
+  nvme::NvmeFunction function_;
   ftl::FtlModel ftl_;
   nand::ArrayModel array_;
 };

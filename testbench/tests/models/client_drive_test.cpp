@@ -85,10 +85,17 @@ TEST(BareDrive, InHowManyStepsTimePassesDoesNotMatter) {
         else std::memcpy(bytes, memory.data() + address, size);
         return true;
       }
-      void interrupt(std::uint16_t, Time now) { completions.push_back(now); }
+      void message(std::uint64_t address, std::uint32_t data, Time now) {
+        EXPECT_EQ(address, 0xfee0'0000U);
+        EXPECT_EQ(data, 33U);
+        completions.push_back(now);
+      }
     } client{memory};
     BareDrive drive{small(), BareDrive::Dma::to<&Client::dma>(&client)};
-    drive.on_interrupt(BareDrive::Interrupt::to<&Client::interrupt>(&client));
+    drive.on_message(pcie::Msix::Message::to<&Client::message>(&client));
+    drive.write_register(nvme::NvmeFunction::table_offset, 8, 0xfee0'0000);
+    drive.write_register(nvme::NvmeFunction::table_offset + 8, 8, 33);
+    drive.write_config(pcie::ConfigSpace::msix + 2, 2, 0x8000);
     const auto run_to = [&](Time end) {
       if (step == Duration{}) {
         while (drive.next_event() <= end) drive.run_until(drive.next_event());

@@ -7,7 +7,6 @@
 
 namespace flashpath::nvme {
 namespace {
-constexpr std::uint32_t every_namespace = 0xffff'ffffU;
 unsigned secure_erase(const Command& c) { return c.sqe.cdw10 >> 9U & 7U; }
 bool is_format(const Command& c) { return c.sqe.opcode == static_cast<std::uint8_t>(AdminOpcode::format_nvm); }
 unsigned lba_format(const Command& c) { return (c.sqe.cdw10 & 0xfU) | (c.sqe.cdw10 >> 8U & 0x30U); }

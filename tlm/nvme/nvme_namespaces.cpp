@@ -6,7 +6,6 @@
 
 namespace flashpath::nvme {
 namespace {
-constexpr std::uint32_t every_namespace = 0xffff'ffffU;
 constexpr std::size_t parameters = 4096;
 }  // namespace
 

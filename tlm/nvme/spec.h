@@ -155,6 +155,7 @@ enum class Status : std::uint16_t {
   aborted_by_host = 0x371,
 };
 
+inline constexpr std::uint32_t every_namespace = 0xffff'ffffU;  ///< NSID that names them all
 inline constexpr std::uint16_t status_phase = 1;
 inline constexpr std::uint16_t status_more = 1U << 14U;
 inline constexpr std::uint16_t status_dnr = 1U << 15U;

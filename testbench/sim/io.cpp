@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <optional>
 
 #include "replay/request_list.h"
 #include "sim/energy_report.h"
@@ -33,6 +34,7 @@ struct IoOptions {
   PlatformOptions platform;
   RunOptions run;
   std::string rw = "randread", bs = "4k", size, runtime, ramp, offset, offset_increment;
+  std::string prio, beside;
   std::uint32_t mix = 50, iodepth = 1, numjobs = 1;
   std::uint64_t number_ios = 0, rate_iops = 0, seed = 1;
   bool verify = false, norandommap = false, stripe = false;
@@ -79,6 +81,56 @@ firmware::JobSpec spec_of(const IoOptions& o) {
   if (o.verify && o.runtime.empty() && o.number_ios == 0 && s.bs.count != 0) s.number_ios = 2 * (s.size / s.bs);
   errors.raise_if_any();
   return s;
+}
+
+/// The job of --beside: options of io in the form rw=randwrite,bs=128k,iodepth=8,…; what it does not name is as the schema of io has it.
+IoOptions beside_of(const IoOptions& o) {
+  IoOptions b;
+  b.runtime = o.runtime;
+  b.ramp = o.ramp;
+  b.seed = o.seed + 1;
+  UserErrors errors;
+  const std::map<std::string, std::string*> texts{{"rw", &b.rw},     {"bs", &b.bs},       {"size", &b.size},
+                                                  {"offset", &b.offset}, {"offset_increment", &b.offset_increment}, {"prio", &b.prio}};
+  const std::map<std::string, std::uint32_t*> counts{{"iodepth", &b.iodepth}, {"numjobs", &b.numjobs}, {"rwmixread", &b.mix}};
+  std::string_view rest = o.beside;
+  while (!rest.empty()) {
+    const std::string word{rest.substr(0, rest.find(','))};
+    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+    const std::string key = word.substr(0, word.find('=')), value = key.size() < word.size() ? word.substr(key.size() + 1) : "";
+    Given given;
+    given.text = value;
+    given.kind = Given::Kind::integer;
+    if (const auto text = texts.find(key); text != texts.end() && !value.empty()) *text->second = value;
+    else if (key == "rate_iops" && parse(given, b.rate_iops)) continue;
+    else if (const auto count = counts.find(key); count == counts.end() || !parse(given, *count->second))
+      errors.add("--beside " + word + ": not one of rw=, bs=, size=, offset=, offset_increment=, prio=, iodepth=, numjobs=, rwmixread=, rate_iops= with its value");
+  }
+  errors.raise_if_any();
+  return b;
+}
+
+/// Classes of the queues of both jobs' cores; none: no job has one.
+std::string classes_of(const IoOptions& o, const IoOptions* beside, const firmware::Config& config) {
+  UserErrors errors;
+  const std::string other = beside == nullptr ? "" : beside->prio;
+  if (o.prio.empty() && other.empty()) return config.queue_classes;
+  for (const std::string& prio : {o.prio, other}) {
+    if (!prio.empty() && !firmware::queue_class(prio)) errors.add("prio " + prio + ": not one of urgent, high, medium, low");
+  }
+  const std::uint64_t all = std::uint64_t{o.numjobs} + (beside == nullptr ? 0 : beside->numjobs);
+  if (all > config.cores)
+    errors.add(fmt::format("--prio: a class is that of a core's queues, and {} jobs have {} cores: raise firmware.cores (and cores.count)", all,
+                           config.cores));
+  if (config.queue_classes != "none") errors.add("--prio: firmware.queue_classes is set, too; one of them");
+  errors.raise_if_any();
+  std::string text;
+  const auto add = [&](std::uint32_t n, const std::string& prio) {
+    for (std::uint32_t i = 0; i < n; ++i) text += (text.empty() ? "" : ",") + (prio.empty() ? "medium" : prio);
+  };
+  add(o.numjobs, o.prio);
+  if (beside != nullptr) add(beside->numjobs, other);
+  return text;
 }
 
 void print_direction(const char* name, firmware::JobResult& r, std::size_t d) {
@@ -133,10 +185,21 @@ int run_io(const IoOptions& o, const std::string& requests) {
   firmware::JobSpec spec = spec_of(o);
   UserErrors mistakes;
   const auto coefficients = read_energy(o.run.energy, mistakes);
-  const platform::Resolved resolved = o.platform.load(mistakes);
+  platform::Resolved resolved = o.platform.load(mistakes);
   replay::RequestList list;
   if (!requests.empty() && !o.runtime.empty()) mistakes.add("--runtime: not with --requests, which end with their list");
+  if (!requests.empty() && !o.beside.empty()) mistakes.add("--beside: not with --requests, which are alone");
   mistakes.raise_if_any();
+  std::optional<IoOptions> beside;
+  if (!o.beside.empty()) beside = beside_of(o);
+  std::optional<firmware::JobSpec> other;
+  if (beside) other = spec_of(*beside);
+  if (beside && other->runtime == Duration{}) other->runtime = spec.runtime;
+  std::string& classes = resolved.config.firmware.queue_classes;
+  classes = classes_of(o, beside ? &*beside : nullptr, resolved.config.firmware);
+  for (Parameter& p : resolved.parameters) {
+    if (p.path == "firmware.queue_classes") p.value = print(classes);
+  }
   if (!requests.empty()) {
     list = replay::read_requests(requests);
     if (o.runtime.empty()) spec.runtime = Duration{};
@@ -167,6 +230,7 @@ int run_io(const IoOptions& o, const std::string& requests) {
   auto& jobs = machine.platform.firmware().jobs();
   UserErrors errors;
   jobs.add(spec, errors);
+  if (other) jobs.add(*other, errors);
   errors.raise_if_any();
   if (!output.write_result(result) || (spec.requests != nullptr && !output.start_csv(request_heading))) {
     fmt::print(stderr, "flashpath: {}; nothing was run\n", output.error());
@@ -205,6 +269,11 @@ int run_io(const IoOptions& o, const std::string& requests) {
              resolved.preset, resolved.config.general.drives, resolved.config.general.drives == 1 ? "" : "s");
   print_direction("read", r, 0);
   print_direction("write", r, 1);
+  if (other) {
+    fmt::print("beside it: {}\n", o.beside);
+    print_direction("read", jobs.result(1), 0);
+    print_direction("write", jobs.result(1), 1);
+  }
   if (spec.verify) fmt::print("  verify: {} blocks checked, {} wrong\n", r.verified, r.verify_errors);
   if (spec.verify && r.verified == 0)
     fmt::print(stderr,
@@ -228,6 +297,11 @@ int run_io(const IoOptions& o, const std::string& requests) {
   result["simulated_s"] = to_seconds(span);
   result["read"] = direction_json(r, 0);
   result["write"] = direction_json(r, 1);
+  if (other) {
+    result["job"]["beside"] = o.beside;
+    result["beside"] = {{"read", direction_json(jobs.result(1), 0)}, {"write", direction_json(jobs.result(1), 1)}, {"errors", jobs.result(1).errors}};
+  }
+  if (!o.prio.empty()) result["job"]["prio"] = o.prio;
   result["errors"] = r.errors;
   result["verified_blocks"] = r.verified;
   result["verify_errors"] = r.verify_errors;
@@ -276,6 +350,12 @@ Command add_io(CLI::App& app) {
                "write a pattern and check every byte read back (needs --set data=true and a mixed --rw; --size alone means two passes)");
   app.add_flag("--norandommap", o->norandommap, "draw addresses independently instead of each block once per pass");
   app.add_flag("--stripe", o->stripe, "spread each job's blocks over all drives instead of one drive per job");
+  app.add_option("--prio", o->prio,
+                 "priority class of the job's queues: urgent, high, medium or low; the drives then arbitrate by weighted round robin (nvme.weight_*)");
+  app.add_option("--beside", o->beside,
+                 "a second job at the same time, its options as a list: rw=randwrite,bs=128k,iodepth=8,numjobs=4,prio=low (also size, offset, "
+                 "offset_increment, rwmixread, rate_iops); its results are beside.read and beside.write")
+      ->type_name("JOB");
   auto requests = std::make_shared<std::string>();
   app.add_option("--requests", *requests,
                  "replay this list closed loop, --iodepth in flight: lines of op,lba512,sectors (R or W, sectors of 512 B), plain, .gz or "

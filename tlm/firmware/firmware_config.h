@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/units.h"
 #include "firmware/policies.h"
+#include "firmware/queue_classes.h"
 
 namespace flashpath::firmware {
 
@@ -15,6 +16,7 @@ struct Config {
   // NVMe driver
   Bytes page = 64_KiB;
   std::uint32_t queue_entries = 256;
+  std::string queue_classes = "none";
   Bytes max_command = 1_MiB;
   std::uint32_t submit_cycles = 250;
   std::uint32_t poll_cycles = 75;
@@ -63,6 +65,10 @@ struct Config {
               Range{4_KiB, 1_MiB}},
         Field{"queue_entries", &C::queue_entries, "entries of each I/O queue; one less can be in flight", Known::assumed,
               "SPDK default io_queue_size 256", Range{2U, 4096U}},
+        Field{"queue_classes", &C::queue_classes,
+              "priority classes of the cores' queues in order of cores, the last one for all that follow, e.g. \"urgent,low\": chooses weighted "
+              "round robin (CC.AMS, QPRIO); none: round robin",
+              Known::assumed, "none: what Linux and SPDK choose by default", NoRange{}},
         Field{"max_command", &C::max_command, "largest transfer of one command (and not above MDTS)", Known::assumed,
               "Linux max_hw_sectors_kb of such drives: 128 KiB to 2 MiB", Range{4_KiB, 64_MiB}},
         Field{"submit_cycles", &C::submit_cycles, "one command: context, SQE, PRPs; stores and doorbell are extra", Known::assumed, spdk,
@@ -132,6 +138,8 @@ struct Config {
     if (!power(page.count)) errors.add(where + ".page: not a power of two");
     if (!power(frame.count)) errors.add(where + ".frame: not a power of two");
     if (!power(index_buckets)) errors.add(where + ".index_buckets: not a power of two");
+    if (queue_classes != "none" && !firmware::queue_classes(queue_classes))
+      errors.add(where + ".queue_classes = \"" + queue_classes + "\": not a list of urgent, high, medium, low, nor none");
     if (frame > max_command) errors.add(where + ".frame: larger than " + where + ".max_command; an extent is one command");
     if (existing != "overwrite" && existing != "refuse")
       errors.add(where + ".existing = \"" + existing + "\": neither \"overwrite\" nor \"refuse\"");

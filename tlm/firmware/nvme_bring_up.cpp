@@ -41,6 +41,8 @@ void Driver::value(cores::CoreContext& ctx, std::uint64_t drive, std::uint64_t v
       if (v == ~0ULL) return finish(ctx, d, "nobody answers at its BAR");
       info.cap = {v};
       if ((info.cap.css() & 1U) == 0) return finish(ctx, d, "no NVM command set (CAP.CSS)");
+      if (!classes_.empty() && !info.cap.weighted())
+        return finish(ctx, d, "no weighted round robin (CAP.AMS), which firmware.queue_classes wants");
       setup.deadline = ctx.now() + info.cap.to() * Duration{500ms};
       return next(Step::vs, nvme::Register::vs);
     case Step::vs: info.version = static_cast<std::uint32_t>(v); return next(Step::cc, nvme::Register::cc);
@@ -81,7 +83,7 @@ void Driver::enable(cores::CoreContext& ctx, std::uint32_t d) {
   ctx.post_value(bar + at(nvme::Register::aqa), ((entries - 1) << 16U) | (entries - 1));
   ctx.post_value(bar + at(nvme::Register::asq), admin_pair.place().sq);
   ctx.post_value(bar + at(nvme::Register::acq), admin_pair.place().cq);
-  ctx.post_value(bar + at(nvme::Register::cc), nvme::Cc::make(true, static_cast<unsigned>(std::countr_zero(info.page.count)) - 12U).raw);
+  ctx.post_value(bar + at(nvme::Register::cc), nvme::Cc::make(true, static_cast<unsigned>(std::countr_zero(info.page.count)) - 12U, 0, 6, 4, classes_.empty() ? 0 : 1).raw);
   setup_[d].step = Step::enabling;
   setup_[d].deadline = ctx.now() + std::max<std::uint32_t>(info.cap.to(), 1) * Duration{500ms};
   read_status(ctx, d);
@@ -119,6 +121,7 @@ void Driver::admin(cores::CoreContext& ctx, std::uint32_t d) {
       sqe.prp1 = pair(d, qid).place().sq;
       sqe.cdw10 = ((info.queue_entries - 1) << 16U) | qid;
       sqe.cdw11 = (qid << 16U) | 1U;
+      if (!classes_.empty()) sqe.cdw11 |= static_cast<std::uint32_t>(classes_[std::min<std::size_t>(qid, classes_.size()) - 1]) << 1U;
       break;
     default: return;
   }
@@ -187,6 +190,11 @@ void Driver::use_identify(cores::CoreContext& ctx, std::uint32_t d) {
     ctx.load_value(setup.buffer, id);
     info.blocks = id.nsze;
     info.lba = {1ULL << (id.lbaf[id.flbas & 0xfU].lbads & 63U)};
+    if (id.lbaf[id.flbas & 0xfU].ms != 0) {
+      const bool tuples_only = id.lbaf[id.flbas & 0xfU].ms == 8 && (id.dps & 7U) != 0;
+      if (!tuples_only) return finish(ctx, d, "a namespace with metadata of its host's (nvme.metadata): this driver carries none");
+      info.protection = (1U << 29U) | ((id.dps & 7U) == 3 ? 6U : 7U) << 26U;  // PRACT; checks on the way back
+    }
     if (info.blocks == 0 || info.lba.count < 512) return finish(ctx, d, "a namespace without blocks");
     setup.step = Step::queues;
   }

@@ -12,6 +12,7 @@ using stats::Unit;
 
 Driver::Driver(const Config& config, Agenda& agenda, cores::Model& cores, ControlMemory& memory, std::uint32_t drives, stats::Group& group)
     : config_{config},
+      classes_{queue_classes(config.queue_classes).value_or(std::vector<nvme::QueueClass>{})},
       agenda_{agenda},
       cores_{cores},
       info_(drives),
@@ -119,11 +120,12 @@ void Driver::issue(cores::CoreContext& ctx, QueuePair& qp, const Command& comman
       sqe.opcode = static_cast<std::uint8_t>(command.kind == Kind::read ? nvme::IoOpcode::read : nvme::IoOpcode::write);
       sqe.cdw10 = static_cast<std::uint32_t>(command.lba);
       sqe.cdw11 = static_cast<std::uint32_t>(command.lba >> 32U);
-      sqe.cdw12 = command.blocks - 1;
+      sqe.cdw12 = (command.blocks - 1) | info.protection;
       if (command.kind == Kind::write && command.handle != 0xffff) {  // NVMe TP4146: DTYPE = data placement, DSPEC = placement identifier
         sqe.cdw12 |= 2U << 20U;
         sqe.cdw13 = std::uint32_t{command.handle} << 16U;
       }
+      sqe.cdw14 = info.protection != 0 ? static_cast<std::uint32_t>(command.lba) : 0;
       write_prps(ctx, qp, info, command, sqe);
       (command.kind == Kind::read ? bytes_read_ : bytes_written_) += command.blocks * info.lba;
       break;

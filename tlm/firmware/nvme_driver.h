@@ -55,6 +55,7 @@ struct DriveInfo {
   std::uint32_t queue_entries = 0;
   bool deallocate = false;
   bool volatile_cache = false;
+  std::uint32_t protection = 0;  ///< of reads' and writes' dword 12: the drive makes, checks and strips the tuples
   bool ready = false;
   std::string failure;  ///< why bring-up ended, "" if it did not
 };
@@ -121,6 +122,7 @@ class Driver {
   void finish(cores::CoreContext& ctx, std::uint32_t d, std::string failure);
 
   Config config_;
+  std::vector<nvme::QueueClass> classes_;  // of the cores' queues; empty: round robin
   Agenda& agenda_;
   cores::Model& cores_;
   std::vector<DriveInfo> info_;

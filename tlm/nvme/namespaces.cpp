@@ -9,22 +9,26 @@ constexpr std::uint64_t grain = Namespaces::granule.count;
 }
 
 Namespaces::Namespaces(const Config& config, Bytes capacity) : capacity_{capacity}, taken_(ceil_div(capacity.count, grain)) {
-  const auto offer = [&](Bytes lba) {
+  pattern_ = {.metadata = config.metadata.count,
+              .extended = config.extended_lba && config.metadata.count != 0,
+              .first = config.protection_first,
+              .protection = config.protection};
+  const auto offer = [&](Bytes lba, Bytes metadata) {
     const bool fits = config.read_chunk % lba == Bytes{} && config.write_chunk % lba == Bytes{} && config.mdts >= lba;
     const auto lbads = static_cast<std::uint8_t>(std::countr_zero(lba.count));
-    const bool there = std::ranges::any_of(formats_, [&](const LbaFormat& f) { return f.lbads == lbads; });
-    if (fits && !there) formats_.push_back({.ms = 0, .lbads = lbads, .rp = 0});
+    const bool there = std::ranges::any_of(formats_, [&](const LbaFormat& f) { return f.lbads == lbads && f.ms == metadata.count; });
+    if (fits && !there) formats_.push_back({.ms = static_cast<std::uint16_t>(metadata.count), .lbads = lbads, .rp = 0});
   };
-  offer(config.lba);
-  offer(512_B);
-  offer(4_KiB);
+  offer(config.lba, config.metadata);
+  offer(512_B, 0_B);
+  offer(4_KiB, 0_B);
   all_.resize(config.max_namespaces);
   Status status{};
   create(Bytes{capacity.count / config.lba.count * config.lba.count}, 0, CommandSet::nvm, status)->attached = true;
 }
 
 std::uint32_t Namespaces::count() const {
-  return static_cast<std::uint32_t>(std::ranges::count_if(all_, [](const Namespace& ns) { return ns.id != 0; }));
+  return static_cast<std::uint32_t>(std::ranges::count_if(all_, [](const Namespace& ns) { return ns.nsid != 0; }));
 }
 
 std::uint64_t Namespaces::length_of(std::size_t index) const {
@@ -39,7 +43,7 @@ Bytes Namespaces::unallocated() const {
 
 /// The first hole that is large enough as a whole, else holes in ascending order.
 Namespace* Namespaces::create(Bytes size, std::uint8_t format, CommandSet set, Status& status) {
-  const auto slot = std::ranges::find(all_, 0U, &Namespace::id);
+  const auto slot = std::ranges::find(all_, 0U, &Namespace::nsid);
   status = Status::namespace_id_unavailable;
   if (slot == all_.end()) return nullptr;
   status = Status::namespace_capacity;
@@ -62,12 +66,10 @@ Namespace* Namespaces::create(Bytes size, std::uint8_t format, CommandSet set, S
     ns.extents.push_back(hole);
   }
   status = Status::success;
-  ns.id = static_cast<std::uint32_t>(slot - all_.begin()) + 1;
+  ns.nsid = static_cast<std::uint32_t>(slot - all_.begin()) + 1;
   ns.set = set;
-  ns.format = format;
   ns.serial = created_++;
-  ns.size = size;
-  ns.lba = lba_of(format);
+  shape(ns, format, size.count);
   *slot = std::move(ns);
   return &*slot;
 }
@@ -80,9 +82,18 @@ void Namespaces::remove(Namespace& ns) {
 }
 
 void Namespaces::reformat(Namespace& ns, std::uint8_t format) {
+  shape(ns, format, std::min(ns.blocks * ns.lba, ns.allocated().count));
+}
+
+void Namespaces::shape(Namespace& ns, std::uint8_t format, std::uint64_t bytes) const {
   ns.format = format;
-  ns.lba = lba_of(format);
-  ns.size = Bytes{std::min(ns.size.count, ns.allocated().count) / ns.lba.count * ns.lba.count};
+  ns.lba = lba_of(format).count;
+  ns.blocks = bytes / ns.lba;
+  const bool with_metadata = formats_[format].ms != 0;
+  ns.metadata = formats_[format].ms;
+  ns.extended = with_metadata && pattern_.extended;
+  ns.first = pattern_.first;
+  ns.protection = with_metadata ? pattern_.protection : Protection::none;
 }
 
 }  // namespace flashpath::nvme

@@ -14,49 +14,12 @@
 #include <vector>
 
 #include "base/units.h"
+#include "nvme/namespace.h"
 #include "nvme/nvme_config.h"
 #include "nvme/spec.h"
 #include "nvme/spec_identify.h"
 
 namespace flashpath::nvme {
-
-/// `at`: within the namespace; `drive`: in the FTL's logical bytes.
-struct Extent {
-  std::uint64_t at = 0, drive = 0, length = 0;
-};
-
-struct Namespace {
-  std::uint32_t id = 0;  ///< 0: there is none
-  bool attached = false;
-  bool leaving = false;  ///< is being deleted: as if it were not attached
-  CommandSet set = CommandSet::nvm;
-  std::uint8_t format = 0;   ///< of Namespaces::formats()
-  std::uint64_t serial = 0;  ///< of all namespaces ever created: what makes its identifiers unique
-  Bytes size{};              ///< asked for, whole logical blocks
-  Bytes lba{};
-  std::vector<Extent> extents;
-
-  std::uint64_t blocks() const { return size / lba; }
-  Bytes allocated() const {
-    Bytes sum{};
-    for (const Extent& e : extents) sum += {e.length};
-    return sum;
-  }
-  const Extent& extent(std::uint64_t at) const {
-    if (extents.size() == 1) return extents[0];
-    const auto after = std::ranges::upper_bound(extents, at, {}, &Extent::at);
-    return *std::prev(after);
-  }
-  /// Where a byte lies on the drive, and how many from it on lie there in one piece.
-  std::uint64_t place(std::uint64_t at) const {
-    const Extent& e = extent(at);
-    return e.drive + (at - e.at);
-  }
-  std::uint64_t left(std::uint64_t at) const {
-    const Extent& e = extent(at);
-    return e.length - (at - e.at);
-  }
-};
 
 class Namespaces {
  public:
@@ -67,7 +30,7 @@ class Namespaces {
 
   std::uint32_t most() const { return static_cast<std::uint32_t>(all_.size()); }
   bool valid(std::uint32_t id) const { return id >= 1 && id <= all_.size(); }
-  Namespace* allocated(std::uint32_t id) { return valid(id) && all_[id - 1].id != 0 ? &all_[id - 1] : nullptr; }
+  Namespace* allocated(std::uint32_t id) { return valid(id) && all_[id - 1].nsid != 0 ? &all_[id - 1] : nullptr; }
   const Namespace* allocated(std::uint32_t id) const { return const_cast<Namespaces*>(this)->allocated(id); }
   Namespace* active(std::uint32_t id) {
     Namespace* const ns = allocated(id);
@@ -91,8 +54,10 @@ class Namespaces {
 
  private:
   std::uint64_t length_of(std::size_t granule_index) const;
+  void shape(Namespace& ns, std::uint8_t format, std::uint64_t bytes) const;
 
   Bytes capacity_;
+  Namespace pattern_;  // metadata and protection of the first format
   std::vector<LbaFormat> formats_;
   std::vector<bool> taken_;  // by granule
   std::vector<Namespace> all_;

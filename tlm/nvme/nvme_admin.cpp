@@ -50,7 +50,7 @@ void ControllerModel::take_from_host(Command& c, std::size_t size, Time now) {
 
 /// What a command that is not a user's read or write has asked of the host.
 void ControllerModel::control_arrived(Command& c, Time now) {
-  if (!c.admin) return trim_ranges(c, now);
+  if (!c.admin) return io_ranges(c, now);
   switch (static_cast<AdminOpcode>(c.sqe.opcode)) {
     case AdminOpcode::set_features: return feature_data(c, now);
     case AdminOpcode::namespace_management: return create_namespace(c);
@@ -65,18 +65,18 @@ void ControllerModel::create_cq(Command& c) {
   const std::uint32_t id = c.sqe.cdw10 & 0xffffU;
   const std::uint32_t size = (c.sqe.cdw10 >> 16U) + 1;
   const std::uint32_t vector = c.sqe.cdw11 >> 16U;
-  if (id == 0 || id >= cqs_.size() || cqs_[id].exists) return fail(c, Status::invalid_qid);
+  if (id == 0 || id > config_.max_queues || (id < cqs_.size() && cqs_[id].exists)) return fail(c, Status::invalid_qid);
   if (size < 2 || size > config_.max_queue_entries || cc_.iocqes() != 4) return fail(c, Status::invalid_queue_size);
   if ((c.sqe.cdw11 & 1U) == 0) return fail(c, Status::invalid_field);  // CAP.CQR: contiguous queues only
   if (c.sqe.prp1 % page_.count != 0) return fail(c, Status::prp_offset_invalid);
   if (vector > config_.max_queues) return fail(c, Status::invalid_interrupt_vector);
-  CompletionQueue& cq = cqs_[id];
+  CompletionQueue& cq = grow_cq(id);
   cq = CompletionQueue{};
   cq.exists = true;
   cq.interrupts = (c.sqe.cdw11 & 2U) != 0;
   cq.vector = static_cast<std::uint16_t>(vector);
   cq.base = c.sqe.prp1;
-  if (shadowing_) shadows_[2 * std::size_t{id} + 1].event = Shadow::none;
+  forget_shadow(2 * std::size_t{id} + 1);
   cq.size = size;
   queues_negotiable_ = false;
 }
@@ -85,18 +85,19 @@ void ControllerModel::create_sq(Command& c) {
   const std::uint32_t id = c.sqe.cdw10 & 0xffffU;
   const std::uint32_t size = (c.sqe.cdw10 >> 16U) + 1;
   const std::uint32_t cq = c.sqe.cdw11 >> 16U;
-  if (cq == 0 || cq >= cqs_.size()) return fail(c, Status::invalid_qid);
-  if (!cqs_[cq].exists) return fail(c, Status::cq_invalid);
-  if (id == 0 || id >= sqs_.size() || sqs_[id].exists) return fail(c, Status::invalid_qid);
+  if (cq == 0 || cq > config_.max_queues) return fail(c, Status::invalid_qid);
+  if (cq >= cqs_.size() || !cqs_[cq].exists) return fail(c, Status::cq_invalid);
+  if (id == 0 || id > config_.max_queues || (id < sqs_.size() && sqs_[id].exists)) return fail(c, Status::invalid_qid);
   if (size < 2 || size > config_.max_queue_entries || cc_.iosqes() != 6) return fail(c, Status::invalid_queue_size);
   if ((c.sqe.cdw11 & 1U) == 0) return fail(c, Status::invalid_field);
   if (c.sqe.prp1 % page_.count != 0) return fail(c, Status::prp_offset_invalid);
-  SubmissionQueue& sq = sqs_[id];
+  SubmissionQueue& sq = grow_sq(id);
   sq = SubmissionQueue{};
   sq.exists = true;
+  sq.priority = static_cast<QueueClass>((c.sqe.cdw11 >> 1U) & 3U);
   sq.cq = static_cast<std::uint16_t>(cq);
   sq.base = c.sqe.prp1;
-  if (shadowing_) shadows_[2 * std::size_t{id}].event = Shadow::none;
+  forget_shadow(2 * std::size_t{id});
   sq.size = size;
   sq.rung.assign(size, Time{});
   ++cqs_[cq].submission_queues;
@@ -130,6 +131,7 @@ void ControllerModel::delete_sq(Command& c, Time now) {
     --sq.inside;
     release(waiting, now);
   }
+  if (cq.backlog.empty() && !cq.blocked.empty()) unblock(cq);
   sq_deleted(static_cast<std::uint16_t>(id), now);
 }
 

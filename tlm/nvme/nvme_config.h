@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "base/units.h"
+#include "nvme/namespace.h"
 
 namespace flashpath::nvme {
 
@@ -16,8 +17,21 @@ struct Config {
   Bytes max_page = 64_KiB;
   Bytes doorbell_stride = 4_B;
   Bytes lba = 4_KiB;
+  Bytes metadata = 0_B;
+  bool extended_lba = false;
+  Protection protection = Protection::none;
+  bool protection_first = false;
+  Bytes cmb = 0_B;
+  Duration cmb_latency = 100ns;
+  Rate cmb_rate{8'000'000'000};
+  std::uint32_t sgl_descriptors = 8192;
+  std::uint32_t copy_ranges = 128;
   std::uint32_t max_namespaces = 32;
   std::uint32_t arbitration_burst = 16;
+  bool weighted_arbitration = true;
+  std::uint32_t weight_high = 32;
+  std::uint32_t weight_medium = 16;
+  std::uint32_t weight_low = 8;
   std::uint32_t fetch_batch = 16;
   std::uint32_t fetches = 8;
   Bytes sqe_fetch = 64_B;
@@ -45,7 +59,7 @@ struct Config {
     using C = Config;
     return std::tuple{
         Field{"max_queues", &C::max_queues, "I/O submission queues, and as many completion queues and interrupt vectors", Known::datasheet,
-              "Samsung PM1743, Micron 9550 product briefs: 128 and more I/O queue pairs", Range{1U, 1024U}},
+              "Samsung PM1743, Micron 9550 product briefs: 128 and more I/O queue pairs; NVMe 2.0: up to 65535", Range{1U, 65535U}},
         Field{"max_queue_entries", &C::max_queue_entries, "largest I/O queue, CAP.MQES + 1", Known::assumed,
               "NVMe 2.0 §3.1.3.1 allows up to 65536; drives print 1024 to 16384", Range{2U, 65536U}},
         Field{"mdts", &C::mdts, "largest transfer of one command, 2^MDTS minimum pages", Known::assumed,
@@ -56,6 +70,24 @@ struct Config {
               Range{4_KiB, 128_MiB}},
         Field{"doorbell_stride", &C::doorbell_stride, "distance of doorbells, 4 << CAP.DSTRD", Known::spec, "NVMe 2.0 §3.1.3.1",
               Range{4_B, 4_KiB}},
+        Field{"metadata", &C::metadata, "bytes of metadata of each block, in the flash's spare area (0, 8, 16, 64)", Known::assumed,
+              "off; NVM Command Set 1.0 §4.1.5.1, MS", Range{0_B, 128_B}},
+        Field{"extended_lba", &C::extended_lba, "metadata follows each block's data in host memory, instead of having its own pointer",
+              Known::assumed, "separate; NVM Command Set 1.0 §4.1.5.1, FLBAS bit 4"},
+        Field{"protection", &C::protection, "end-to-end data protection of the namespace: none, type1, type2, type3 (16-bit guard)",
+              Known::assumed, "off; NVM Command Set 1.0 §5.2, DPS"},
+        Field{"protection_first", &C::protection_first, "protection information is in the first eight bytes of the metadata, not the last",
+              Known::assumed, "last; NVM Command Set 1.0 §4.1.5.1, DPS bit 3"},
+        Field{"cmb", &C::cmb, "controller memory buffer in BAR0, for queues, lists and data; 0: none", Known::assumed,
+              "off; NVMe 2.0 §8.5: optional", Range{0_B, 8_MiB}},
+        Field{"cmb_latency", &C::cmb_latency, "an access of the controller to it", Known::assumed, "on-chip memory behind a crossbar",
+              Range{0ns, 1ms}},
+        Field{"cmb_rate", &C::cmb_rate, "its bandwidth inside the controller", Known::assumed, "16 B at 500 MHz",
+              Range<Rate>{{1'000'000}, {1'000'000'000'000}}},
+        Field{"sgl_descriptors", &C::sgl_descriptors, "SGL descriptors of one command; more of them: Invalid Number of SGL Descriptors",
+              Known::assumed, "four per 512 B of 1 MiB; it bounds chains that never end", Range{1U, 65536U}},
+        Field{"copy_ranges", &C::copy_ranges, "source ranges of one Copy command, MSRC + 1", Known::assumed,
+              "NVM Command Set 1.0 §4.1.5.1: up to 256", Range{1U, 256U}},
         Field{"lba", &C::lba, "logical block size that the drive comes with; 512 B and 4 KiB can be had by Format", Known::spec,
               "NVM Command Set 1.0 §4.1.5.1, LBADS", Range{512_B, 64_KiB}},
         Field{"max_namespaces", &C::max_namespaces, "namespaces a host may create; there is one of the whole capacity at first",
@@ -63,6 +95,14 @@ struct Config {
         Field{"arbitration_burst", &C::arbitration_burst,
               "commands of one queue in its round-robin turn (a power of two), Arbitration Burst", Known::assumed,
               "NVMe 2.0 §5.27.1.1: default recommended by the controller in RAB", Range{1U, 64U}},
+        Field{"weighted_arbitration", &C::weighted_arbitration,
+              "offers weighted round robin with urgent priority class (CAP.AMS); the host chooses it (CC.AMS)", Known::assumed,
+              "NVMe 2.0 §3.4.4.2: optional"},
+        Field{"weight_high", &C::weight_high, "commands of high-priority queues in a round, HPW + 1, until the host sets others", Known::assumed,
+              "NVMe 2.0 §5.27.1.1: the controller's choice", Range{1U, 256U}},
+        Field{"weight_medium", &C::weight_medium, "of medium-priority queues, MPW + 1", Known::assumed, "half of the class above",
+              Range{1U, 256U}},
+        Field{"weight_low", &C::weight_low, "of low-priority queues, LPW + 1", Known::assumed, "half of the class above", Range{1U, 256U}},
         Field{"fetch_batch", &C::fetch_batch, "submission queue entries read by one DMA request", Known::assumed,
               "16 entries are 1 KiB, four read completions of 256 bytes", Range{1U, 64U}},
         Field{"fetches", &C::fetches, "such requests under way, at most one per queue", Known::assumed,
@@ -124,6 +164,11 @@ struct Config {
     need(write_chunk >= lba && write_chunk % lba == Bytes{}, "write_chunk must be a multiple of lba");
     need(staging >= write_chunk, "staging must hold at least one write_chunk");
     need(critical_temperature >= warning_temperature, "critical_temperature must be at least warning_temperature");
+    need(cmb % 4_KiB == Bytes{}, "cmb must be a multiple of 4 KiB");
+    need(metadata.count == 0 || metadata.count == 8 || metadata.count == 16 || metadata.count == 64, "metadata must be 0, 8, 16 or 64 B");
+    need(protection == Protection::none || metadata.count >= tuple_bytes, "protection needs metadata of 8 B or more");
+    need(metadata.count == 0 || lba <= 4_KiB, "blocks with metadata have 512 to 4096 B");
+    need((max_queues + 1ULL) * 2 * doorbell_stride.count <= (8_MiB).count, "the doorbells of max_queues queues must fit in 8 MiB");
     need(mdts >= lba, "mdts must be at least one lba");
   }
 };

@@ -35,9 +35,7 @@ Chunk& ControllerModel::new_chunk(Command& c, ftl::RequestKind kind, std::uint64
   r.address = {c.ns == nullptr ? 0 : c.ns->place(c.begin + offset)};
   r.size = {size};
   r.data = nullptr;
-  const unsigned directive = (c.sqe.cdw12 >> 20U) & 0xfU;
-  const bool placed = c.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::write) && directive != 0;
-  r.stream_id = placed ? static_cast<std::uint16_t>(c.sqe.cdw13 >> 16U) : std::uint16_t{0};
+  r.stream_id = c.stream;
   r.status = ftl::RequestStatus::ok;
   r.stream = {};
   r.journey = c.origin;
@@ -64,8 +62,10 @@ void ControllerModel::finish_chunk(Chunk& chunk, Time now) {
 /// One DMA request per physically contiguous stretch of the chunk.
 void ControllerModel::move(Chunk& chunk, bool to_host, Time now) {
   Command& c = *chunk.command;
-  const std::uint64_t begin = chunk.offset;
-  const std::uint64_t end = begin + chunk.request.size.count;
+  std::uint64_t begin = chunk.offset;
+  std::uint64_t end = begin + chunk.request.size.count;
+  unsigned char* bytes = chunk.buffer;
+  if (c.special) [[unlikely]] bytes = host_view(chunk, to_host, begin, end);
   auto segment = c.segments.cbegin();
   if (c.segments.size() > 1) {
     const auto before = [](std::uint64_t at, const Segment& s) { return at < s.offset; };
@@ -73,16 +73,26 @@ void ControllerModel::move(Chunk& chunk, bool to_host, Time now) {
   }
   const Stream whole = chunk.request.stream;
   const auto size = static_cast<Wide>(end - begin);
-  if (c.io && to_host) moving_ += chunk.request.size;
+  if (c.io && to_host) moving_ += Bytes{end - begin};
   chunk.pieces = 1;
+  if (c.special) [[unlikely]] move_metadata(chunk, to_host, now);
   for (std::uint64_t at = begin; at < end; ++segment) {
     const std::uint64_t inside = at - segment->offset;
     const std::uint64_t length = std::min(end - at, segment->length - inside);
+    if (segment->address == Segment::bucket) [[unlikely]] {
+      at += length;
+      if (c.io && to_host) {
+        moving_ -= Bytes{length};
+        stats_.read_dropped += Bytes{length};
+      }
+      ended_by(c, chunk.request.journey, std::max(now, whole.last), Stage::link);
+      continue;
+    }
     DmaRequest& dma = dmas_.take();
     dma.write = to_host;
     dma.address = segment->address + inside;
     dma.size = {length};
-    dma.bytes = chunk.buffer == nullptr ? nullptr : chunk.buffer + (at - begin);
+    dma.bytes = bytes == nullptr ? nullptr : bytes + (at - begin);
     at += length;
     dma.stream = {};
     if (to_host) {  // this stretch's share of the stream
@@ -120,7 +130,7 @@ void ControllerModel::start(DmaRequest& dma, Time now) {
   dma.limited = true;
   dma.journey.mark(Stage::link_wait, now);
   if (dma.write) dma.stream = {.first = std::max(dma.stream.first, now), .last = std::max(dma.stream.last, now)};
-  outside.dma(dma, now);
+  access(dma, now);
 }
 
 void ControllerModel::drain_dma(Time now, bool write) {
@@ -218,6 +228,12 @@ void ControllerModel::piece_done(Chunk& chunk, Time now) {
 void ControllerModel::read_answered(Chunk& chunk, Time now) {
   Command& c = *chunk.command;
   ftl::Request& r = chunk.request;
+  if (!uncorrectable_.empty() && r.status == ftl::RequestStatus::ok && uncorrectable_.overlaps(r.address.count, (r.address + r.size).count))
+    r.status = ftl::RequestStatus::uncorrectable;
+  if (c.work == Work::copy) [[unlikely]] {
+    copy_answered(chunk, now);
+    return;
+  }
   if (r.status != ftl::RequestStatus::ok) {
     fail(c, r.status == ftl::RequestStatus::uncorrectable ? Status::unrecovered_read_error : Status::internal_error);
     ended_by(c, r.journey, now, Stage::control);
@@ -225,6 +241,7 @@ void ControllerModel::read_answered(Chunk& chunk, Time now) {
     return;
   }
   stats_.read_answered += r.size;
+  if (c.special && c.status == Status::success && !c.abandoned) [[unlikely]] check_read(chunk);
   if (!c.abandoned && c.status == Status::success && !c.prps_ready) {
     waiting_for_prps_ += r.size;
     chunk.next = c.waiting;
@@ -237,7 +254,7 @@ void ControllerModel::read_answered(Chunk& chunk, Time now) {
     finish_chunk(chunk, now);
     return;
   }
-  move(chunk, true, now);
+  deliver(chunk, now);
 }
 
 /// The PRP list is complete (or the command has failed): pieces that waited for it go on, first come first.
@@ -259,7 +276,7 @@ void ControllerModel::send_waiting(Command& c, Time now) {
       stats_.read_dropped += chunk->request.size;
       finish_chunk(*chunk, now);
     } else {
-      move(*chunk, true, now);
+      deliver(*chunk, now);
     }
     chunk = next;
   }
@@ -280,7 +297,9 @@ void ControllerModel::pump_writes(Time now) {
       continue;
     }
     const std::uint64_t at = c.begin + c.asked;
-    const std::uint64_t size = std::min({c.length - c.asked, step - at % step, c.ns->left(at)});
+    std::uint64_t size = std::min({c.length - c.asked, step - at % step, c.ns->left(at)});
+    if (c.work == Work::copy) size = std::min(size, copy_piece(c));
+    if (c.asked < c.hole) size = std::min(size, c.hole - c.asked);
     if (staged_.count + size > config_.staging.count) break;
     staged_ += {size};
     staged_not_sent_ += {size};
@@ -288,7 +307,10 @@ void ControllerModel::pump_writes(Time now) {
     Chunk& chunk = new_chunk(c, ftl::RequestKind::write, c.asked, size);
     chunk.request.journey.mark(Stage::buffer_wait, now);
     c.asked += size;
-    if (c.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::write_zeroes)) {
+    if (c.asked == c.hole && c.hole != c.hole_end) c.asked = c.hole_end;
+    if (c.work == Work::copy) {
+      copy_read(chunk, now);
+    } else if (c.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::write_zeroes)) {
       if (chunk.buffer != nullptr) std::memset(chunk.buffer, 0, size);
       write_arrived(now, reinterpret_cast<std::uint64_t>(&chunk));
     } else {
@@ -311,12 +333,18 @@ void ControllerModel::write_arrived(Time now, std::uint64_t arg) {
     finish_chunk(chunk, now);
     return;
   }
+  if (c.work == Work::compare) {
+    compare(chunk, now);
+    return;
+  }
   staged_not_sent_ -= chunk.request.size;
+  if (c.special && !chunk.failed && !c.abandoned) [[unlikely]] chunk.failed = !check_write(chunk);
   if (chunk.failed || c.abandoned) {
     drop_staged(chunk, now);
     return;
   }
   stats_.handed_on += chunk.request.size;
+  if (!uncorrectable_.empty()) uncorrectable_.clear(chunk.request.address.count, (chunk.request.address + chunk.request.size).count);
   outside.ftl(chunk.request, now);
 }
 

@@ -95,7 +95,10 @@ void ControllerModel::set_feature(Command& c, Time now) {
 void ControllerModel::apply_feature(Feature feature, Time now) {
   const std::uint32_t value = features_.get(feature);
   switch (feature) {
-    case Feature::arbitration: burst_ = (value & 7U) == 7U ? 0xffff'ffffU : 1U << (value & 7U); return;
+    case Feature::arbitration:
+      burst_ = (value & 7U) == 7U ? 0xffff'ffffU : 1U << (value & 7U);
+      arbiter_.configure(burst_, {(value >> 24U) + 1, ((value >> 16U) & 0xffU) + 1, ((value >> 8U) & 0xffU) + 1});
+      return;
     case Feature::async_event_configuration:
       events_.configure(value);
       health_changed(now);

@@ -71,15 +71,20 @@ void ControllerModel::unmapped(Time now) {
     for (Namespace& ns : namespaces_.all()) ns.leaving = false;
     return;
   }
+  if (only == nullptr) {
+    uncorrectable_ = {};
+    metadata_ = {};
+  }
   for (Namespace& ns : namespaces_.all()) {
-    if (ns.id == 0 || (only != nullptr && only != &ns)) continue;
+    if (only == &ns) ns.for_pieces(0, ns.allocated().count, [&](std::uint64_t at, std::uint64_t size) { forget_metadata(at, size); });
+    if (ns.nsid == 0 || (only != nullptr && only != &ns)) continue;
     if (is_format(c)) {
       if (ns.set != CommandSet::nvm) continue;
-      if (ns.format != lba_format(c)) namespace_changed(ns.id, now);
+      if (ns.format != lba_format(c)) namespace_changed(ns.nsid, now);
       // With a secure erase of one, the others lose their data but not their format.
-      if (c.sqe.nsid == every_namespace || c.sqe.nsid == ns.id) namespaces_.reformat(ns, static_cast<std::uint8_t>(lba_format(c)));
+      if (c.sqe.nsid == every_namespace || c.sqe.nsid == ns.nsid) namespaces_.reformat(ns, static_cast<std::uint8_t>(lba_format(c)));
     } else {
-      if (ns.attached) namespace_changed(ns.id, now);
+      if (ns.attached) namespace_changed(ns.nsid, now);
       namespaces_.remove(ns);
     }
   }

@@ -43,7 +43,9 @@ IdentifyController ControllerModel::identify_controller() const {
   id.cqes = 0x44;
   id.nn = namespaces_.most();
   id.kas = keep_alive_unit_ms / 100;
-  id.oncs = 0x5c;  // Dataset Management, Write Zeroes, save and select of features, Timestamp
+  id.oncs = 0x1df;  // Compare, Write Uncorrectable, Dataset Management, Write Zeroes, saved features, Timestamp, Verify, Copy
+  id.cdfs = 3;      // copy descriptors 0h and 1h
+  id.sgls = 1U | 1U << 16U | 1U << 17U | 1U << 19U;  // any alignment, bit buckets, metadata at any byte, or by a descriptor
   id.vwc = 0x06;   // no volatile cache; Flush of all namespaces is supported
   id.mnan = namespaces_.most();
   id.fna = 0x06;  // format of one namespace; a secure erase is of all, and may be cryptographic
@@ -58,6 +60,10 @@ IdentifyController ControllerModel::identify_controller() const {
 IdentifyNamespace ControllerModel::identify_namespace(const Namespace* of, std::size_t format) const {
   IdentifyNamespace ns{};
   const Bytes lba = namespaces_.lba_of(format);
+  ns.dlfeat = 0x09;  // deallocated blocks read as zero; Write Zeroes deallocates on request
+  ns.mssrl = static_cast<std::uint16_t>(copy_range_limit(lba.count));
+  ns.mcl = static_cast<std::uint32_t>(copy_range_limit(lba.count) * config_.copy_ranges);
+  ns.msrc = static_cast<std::uint8_t>(config_.copy_ranges - 1);
   ns.nsfeat = 1U << 4U;  // the four preferred sizes below are valid
   ns.npwg = ns.npwa = static_cast<std::uint16_t>(std::clamp<std::uint64_t>(config_.write_chunk / lba, 1, 65536) - 1);
   ns.endgid = 1;
@@ -65,12 +71,18 @@ IdentifyNamespace ControllerModel::identify_namespace(const Namespace* of, std::
   std::ranges::copy(namespaces_.formats(), ns.lbaf.begin());
   if (of == nullptr) return ns;
   ns.flbas = static_cast<std::uint8_t>((format & 0xfU) | (format & 0x30U) << 1U);
-  ns.nsze = ns.ncap = ns.nuse = of->blocks();
+  ns.nsze = ns.ncap = ns.nuse = of->blocks;
   ns.nvmcap = {of->allocated().count, 0};
   const std::uint64_t unique = of->serial == 0 ? hash_text(serial_) : mix64(hash_text(serial_) + of->serial);
   big_endian(unique, ns.nguid.data());
   big_endian(mix64(unique), ns.nguid.data() + 8);
   big_endian(unique, ns.eui64.data());
+  if (of->metadata != 0) ns.mc = of->extended ? 1 : 2;
+  if (of->extended) ns.flbas |= 1U << 4U;
+  if (of->protects()) {
+    ns.dpc = static_cast<std::uint8_t>(1U << (static_cast<unsigned>(of->protection) - 1) | (of->first ? 8U : 16U));
+    ns.dps = static_cast<std::uint8_t>(static_cast<unsigned>(of->protection) | (of->first ? 8U : 0U));
+  }
   return ns;
 }
 
@@ -100,9 +112,9 @@ void ControllerModel::ns_list(Command& c, Counts counts) const {
   if (c.sqe.nsid >= 0xffff'fffeU) return fail(c, Status::invalid_namespace);
   std::size_t at = 0;
   for (const Namespace& ns : namespaces_.all()) {
-    if (ns.id <= c.sqe.nsid || !counts(ns) || at == identify_size) continue;
-    put(c.data, ns.id, at);
-    at += sizeof ns.id;
+    if (ns.nsid <= c.sqe.nsid || !counts(ns) || at == identify_size) continue;
+    put(c.data, ns.nsid, at);
+    at += sizeof ns.nsid;
   }
 }
 
@@ -119,8 +131,8 @@ void ControllerModel::identify_data(Command& c) {
   const Namespace* const allocated = namespaces_.allocated(nsid);
   const auto valid = [&] { return namespaces_.valid(nsid) || (fail(c, Status::invalid_namespace), false); };
   const auto known_set = [&] { return csi <= static_cast<unsigned>(CommandSet::nvm) || (fail(c, Status::invalid_field), false); };
-  const auto is_active = [&](const Namespace& ns) { return namespaces_.active(ns.id) != nullptr; };
-  const auto is_allocated = [](const Namespace& ns) { return ns.id != 0; };
+  const auto is_active = [&](const Namespace& ns) { return namespaces_.active(ns.nsid) != nullptr; };
+  const auto is_allocated = [](const Namespace& ns) { return ns.nsid != 0; };
   const auto of_set = [&](const Namespace& ns) { return static_cast<unsigned>(ns.set) == csi; };
   // A valid identifier of no such namespace: zeros.
   switch (static_cast<Cns>(c.sqe.cdw10 & 0xffU)) {

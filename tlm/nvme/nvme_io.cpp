@@ -13,74 +13,146 @@ void ControllerModel::execute_io(Command& c, Time now) {
     case IoOpcode::flush:
     case IoOpcode::write:
     case IoOpcode::read:
+    case IoOpcode::write_uncorrectable:
+    case IoOpcode::compare:
     case IoOpcode::write_zeroes:
-    case IoOpcode::dataset_management: break;
+    case IoOpcode::dataset_management:
+    case IoOpcode::verify:
+    case IoOpcode::copy: break;
     default: fail(c, Status::invalid_opcode); return;
   }
   const bool everywhere = opcode == IoOpcode::flush && c.sqe.nsid == 0xffff'ffffU;
   if (!everywhere && !known_namespace(c)) return;
   if (taken(c)) return fail(c, Status::format_in_progress);
   c.executing = true;
-  if (c.sqe.psdt() != 0 || c.sqe.fuse() != 0) {  // neither SGLs nor fused operations
+  if (c.sqe.psdt() == 3 || c.sqe.fuse() != 0) {  // no fused operations: Identify FUSES is 0
     fail(c, Status::invalid_field);
     return;
   }
   switch (opcode) {
     case IoOpcode::flush: simple_request(c, ftl::RequestKind::flush, 0, 0, now); return;
     case IoOpcode::read:
-      if (block_range(c, true)) read(c, now);
+      if (block_range(c, true)) read(c, Direction::to_host, Work::none, now);
+      return;
+    case IoOpcode::compare:
+      if (block_range(c, true)) read(c, Direction::from_host, Work::compare, now);
+      return;
+    case IoOpcode::verify:
+      c.prps_ready = true;  // no data leave the drive
+      if (block_range(c, true)) read(c, Direction::none, Work::verify, now);
       return;
     case IoOpcode::write:
-      if (!block_range(c, true)) return;
+      if (!block_range(c, true) || !place(c)) return;
       c.direction = Direction::from_host;
       c.io = true;
-      begin_prps(c, now);
+      begin_data(c, now);
       return;
     case IoOpcode::write_zeroes:
+      if (block_range(c, false)) write_zeroes(c, now);
+      return;
+    case IoOpcode::write_uncorrectable:
       if (!block_range(c, false)) return;
-      c.prps_ready = true;  // no data comes from the host
-      c.direction = Direction::from_host;
-      c.io = true;
-      write(c, now);
+      c.ns->for_pieces(c.begin, c.begin + c.length, [&](std::uint64_t at, std::uint64_t size) { uncorrectable_.mark(at, at + size); });
       return;
-    case IoOpcode::dataset_management:
-      c.direction = Direction::from_host;
-      c.length = ((c.sqe.cdw10 & 0xffU) + 1) * sizeof(DsmRange);
-      c.data.assign(c.length, 0);
-      begin_prps(c, now);
+    case IoOpcode::dataset_management: take_ranges(c, ((c.sqe.cdw10 & 0xffU) + 1) * sizeof(DsmRange), now); return;
+    case IoOpcode::copy: {
+      const unsigned format = (c.sqe.cdw12 >> 8U) & 0xfU;
+      const std::uint32_t ranges = (c.sqe.cdw12 & 0xffU) + 1;
+      // Format 1h is for guards of 32 and 64 bits: not with ours, but well without.
+      if (format > 1 || (format == 1 && c.ns->protects())) return fail(c, Status::invalid_field);
+      if (!place(c)) return;
+      if (ranges > config_.copy_ranges) return fail(c, Status::command_size_limit_exceeded);
+      take_ranges(c, ranges * (format == 0 ? sizeof(CopyRange) : copy_range_1h), now);
       return;
+    }
   }
 }
 
-/// The blocks of a read or write, checked against the namespace and MDTS.
-bool ControllerModel::block_range(Command& c, bool transfers) {
-  const std::uint64_t blocks = c.sqe.nlb() + 1ULL;
-  const std::uint64_t lba = c.ns->lba.count, all = c.ns->blocks();
-  if (transfers && blocks * lba > config_.mdts.count) {
+/// Where the data of a write or copy go. DTYPE 1 (streams): as DSPEC says. DTYPE 2 (data placement; one reclaim group, so that the placement
+/// identifier is the placement handle): a handle that is not there counts, and its data go where those without a directive go.
+bool ControllerModel::place(Command& c) {
+  const unsigned directive = (c.sqe.cdw12 >> 20U) & 0xfU;
+  if (directive == 0) return true;
+  if (directive > 2) {
     fail(c, Status::invalid_field);
     return false;
   }
-  if (c.sqe.slba() >= all || blocks > all - c.sqe.slba()) {
-    fail(c, Status::lba_out_of_range);
-    return false;
+  c.stream = static_cast<std::uint16_t>(c.sqe.cdw13 >> 16U);
+  if (directive == 2 && c.stream >= media_.handles) {
+    ++stats_.invalid_placements;
+    c.stream = 0;
   }
-  c.begin = c.sqe.slba() * lba;
-  c.length = blocks * lba;
   return true;
 }
 
-/// Asks the FTL for every chunk at once; meanwhile the PRP list comes.
-void ControllerModel::read(Command& c, Time now) {
-  c.direction = Direction::to_host;
+/// Ranges that the host describes in memory: io_ranges() follows.
+void ControllerModel::take_ranges(Command& c, std::uint64_t size, Time now) {
+  c.direction = Direction::from_host;
+  c.length = c.transfer = size;
+  c.data.assign(size, 0);
+  begin_data(c, now);
+}
+
+void ControllerModel::io_ranges(Command& c, Time now) {
+  if (c.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::copy)) copy_ranges(c, now);
+  else trim_ranges(c, now);
+}
+
+/// The blocks of a command, checked against the namespace; those whose data move, or are read, against MDTS.
+bool ControllerModel::block_range(Command& c, bool limited) {
+  const Namespace& ns = *c.ns;
+  const std::uint64_t blocks = c.sqe.nlb() + 1ULL;
+  if (limited && blocks * ns.lba > config_.mdts.count) {
+    fail(c, Status::invalid_field);
+    return false;
+  }
+  if (c.sqe.slba() >= ns.blocks || blocks > ns.blocks - c.sqe.slba()) {
+    fail(c, Status::lba_out_of_range);
+    return false;
+  }
+  c.begin = c.sqe.slba() * ns.lba;
+  c.length = c.transfer = blocks * ns.lba;
+  return ns.metadata == 0 || protect(c, limited);
+}
+
+/// Asks the FTL for every chunk at once; meanwhile the PRP list or SGL comes.
+void ControllerModel::read(Command& c, Direction direction, Work work, Time now) {
+  c.direction = direction;
   c.io = true;
-  begin_prps(c, now);
+  c.work = work;
+  if (work != Work::none) c.special = true;
+  if (work != Work::verify) begin_data(c, now);
   const std::uint64_t step = config_.read_chunk.count;
   for (std::uint64_t at = 0; at < c.length && c.status == Status::success;) {
     const std::uint64_t size = std::min({c.length - at, step - (c.begin + at) % step, c.ns->left(c.begin + at)});
     Chunk& chunk = new_chunk(c, ftl::RequestKind::read, at, size);
+    if (c.special && data_mode_ && c.ns->protects()) load_metadata(c, chunk.request.address.count, size, chunk.earlier);
     outside.ftl(chunk.request, now);
     at += size;
   }
+}
+
+/// Programs zeroes. With DEAC the whole units inside are unmapped instead (they read as zero, too: DLFEAT), only the edges programmed.
+void ControllerModel::write_zeroes(Command& c, Time now) {
+  c.prps_ready = true;  // no data comes from the host
+  c.direction = Direction::from_host;
+  c.io = true;
+  c.meta_moves = false;
+  if ((c.sqe.cdw12 & zeroes_deallocate) != 0) {
+    const std::uint64_t unit = media_.unit.count;
+    const std::uint64_t from = align_up(c.begin, unit);
+    const std::uint64_t to = (c.begin + c.length) / unit * unit;
+    if (from < to) {
+      c.ns->for_pieces(from, to, [&](std::uint64_t at, std::uint64_t size) {
+        forget_metadata(at, size);
+        simple_request(c, ftl::RequestKind::trim, at, size, now);
+      });
+      c.hole = from - c.begin;
+      c.hole_end = to - c.begin;
+      if (c.hole == 0) c.asked = c.hole_end;
+    }
+  }
+  write(c, now);
 }
 
 /// Enters the line for the staging window. The command holds itself until its last chunk has been asked for.
@@ -99,7 +171,7 @@ void ControllerModel::simple_request(Command& c, ftl::RequestKind kind, std::uin
 
 /// The ranges of a Dataset Management command are here.
 void ControllerModel::trim_ranges(Command& c, Time now) {
-  const std::uint64_t lba = c.ns->lba.count, all = c.ns->blocks();
+  const Namespace& ns = *c.ns;
   const std::size_t count = c.data.size() / sizeof(DsmRange);
   const auto range_at = [&](std::size_t i) {
     DsmRange range;
@@ -108,7 +180,7 @@ void ControllerModel::trim_ranges(Command& c, Time now) {
   };
   for (std::size_t i = 0; i < count; ++i) {
     const DsmRange range = range_at(i);
-    if (range.length != 0 && (range.slba >= all || range.length > all - range.slba)) {
+    if (range.length != 0 && (range.slba >= ns.blocks || range.length > ns.blocks - range.slba)) {
       fail(c, Status::lba_out_of_range);
       return;
     }
@@ -116,11 +188,11 @@ void ControllerModel::trim_ranges(Command& c, Time now) {
   if ((c.sqe.cdw11 & dsm_deallocate) == 0) return;  // access hints change nothing
   for (std::size_t i = 0; i < count; ++i) {
     const DsmRange range = range_at(i);
-    for (std::uint64_t at = range.slba * lba, end = at + range.length * lba; at < end;) {
-      const std::uint64_t size = std::min(end - at, c.ns->left(at));
-      simple_request(c, ftl::RequestKind::trim, c.ns->place(at), size, now);
-      at += size;
-    }
+    const std::uint64_t begin = range.slba * ns.lba;
+    ns.for_pieces(begin, begin + range.length * ns.lba, [&](std::uint64_t at, std::uint64_t size) {
+      forget_metadata(at, size);
+      simple_request(c, ftl::RequestKind::trim, at, size, now);
+    });
   }
 }
 

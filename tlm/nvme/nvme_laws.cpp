@@ -9,8 +9,9 @@ void ControllerModel::check(Laws& laws, Time now) const {
   flow_.check(laws, "commands inside", now);
   laws.equal("SQEs fetched", stats_.fetched.value, "CQEs posted + dropped by resets + inside",
              stats_.posted.value + stats_.dropped.value + flow_.inside() - posting_);
-  laws.equal("read bytes from the FTL", stats_.read_answered.value, "sent to the host + dropped + inside",
-             stats_.sent.value + stats_.read_dropped.value + waiting_for_prps_.count + moving_.count);
+  laws.equal("read bytes from the FTL and metadata with them", stats_.read_answered.value + stats_.metadata_sent.value,
+             "sent to the host + dropped + kept + inside",
+             stats_.sent.value + stats_.read_dropped.value + stats_.kept.value + waiting_for_prps_.count + moving_.count);
   laws.equal("write bytes asked of the host", stats_.asked.value, "given to the FTL + dropped + inside",
              stats_.handed_on.value + stats_.write_dropped.value + staged_not_sent_.count);
   Wide stages = 0;

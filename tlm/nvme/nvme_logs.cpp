@@ -66,8 +66,8 @@ void ControllerModel::log_page(Command& c, Time now) {
         log.admin[opcode] = supported;
       log.admin[0x0d] = log.admin[0x15] = supported | namespace_inventory;
       log.admin[0x80] = supported | changes_content | no_other_command;
-      for (const unsigned opcode : {0x00U, 0x02U}) log.io[opcode] = supported;
-      for (const unsigned opcode : {0x01U, 0x08U, 0x09U}) log.io[opcode] = supported | changes_content;
+      for (const unsigned opcode : {0x00U, 0x02U, 0x05U, 0x0cU}) log.io[opcode] = supported;
+      for (const unsigned opcode : {0x01U, 0x04U, 0x08U, 0x09U, 0x19U}) log.io[opcode] = supported | changes_content;
       data.assign(sizeof log, 0);
       put(data, log);
       break;

@@ -29,10 +29,11 @@ ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes cap
   const auto timeout = static_cast<std::uint32_t>(
       ceil_div(static_cast<std::uint64_t>(config_.enable_time.count()), static_cast<std::uint64_t>(Duration{cap_to_unit}.count())));
   cap_ = Cap::make(config_.max_queue_entries - 1, std::max(timeout, 1U), log2_of(config_.doorbell_stride, 4_B),
-                   log2_of(config_.min_page, 4_KiB), log2_of(config_.max_page, 4_KiB));
-  sqs_.resize(config_.max_queues + 1U);
-  cqs_.resize(config_.max_queues + 1U);
-  ready_.resize(ceil_div(config_.max_queues + 1U, 64));
+                   log2_of(config_.min_page, 4_KiB), log2_of(config_.max_page, 4_KiB), config_.weighted_arbitration);
+  cmb_.resize(config_.cmb.count);
+  if (!cmb_.empty()) cap_.raw |= 1ULL << 57U;  // CMBS
+  sqs_.resize(1);  // they grow to the highest id created
+  cqs_.resize(1);
   engines_.resize(config_.engines);
   errors_.resize(error_log_entries);
   free_contexts_ = {config_.contexts, admin_contexts};
@@ -66,6 +67,11 @@ std::uint32_t ControllerModel::read32(std::uint64_t offset) const {
     case 0x2c: return static_cast<std::uint32_t>(asq_ >> 32U);
     case 0x30: return static_cast<std::uint32_t>(acq_);
     case 0x34: return static_cast<std::uint32_t>(acq_ >> 32U);
+    case 0x38:
+    case 0x3c:
+    case 0x50:
+    case 0x54:
+    case 0x58: return cmb_register(offset);
     case 0x68: return cap_.to();  // CRTO.CRWMT
     default: return 0;
   }
@@ -111,6 +117,8 @@ void ControllerModel::write32(std::uint64_t offset, std::uint32_t value, Time no
     case 0x34:
       if (!enabled) acq_ = high(acq_, value);
       return;
+    case 0x50: set_cmbmsc(low(cmbmsc_, value)); return;
+    case 0x54: set_cmbmsc(high(cmbmsc_, value)); return;
     default: ++stats_.ignored_writes; return;
   }
 }
@@ -130,7 +138,7 @@ void ControllerModel::enable(Time now) {
   csts_ &= csts_nssro;
   shut_down_ = false;
   ++shutdowns_;
-  const bool valid = cc_.css() == 0 && cc_.ams() == 0 && cc_.mps() >= cap_.mpsmin() && cc_.mps() <= cap_.mpsmax() && (aqa_ & 0xfffU) != 0 &&
+  const bool valid = cc_.css() == 0 && (cc_.ams() == 0 || (cc_.ams() == 1 && cap_.weighted())) && cc_.mps() >= cap_.mpsmin() && cc_.mps() <= cap_.mpsmax() && (aqa_ & 0xfffU) != 0 &&
                      (aqa_ >> 16U) != 0;
   if (!valid) {
     csts_ |= csts_cfs;
@@ -154,6 +162,7 @@ void ControllerModel::became_ready(Time now, std::uint64_t epoch) {
   cq.size = (aqa_ >> 16U) + 1;
   cq.submission_queues = 1;
   queues_negotiable_ = true;
+  arbiter_.reset(cc_.ams() == 1);
   events_.clear();
   smart_.default_thresholds();
   warned_ = 0;
@@ -201,7 +210,7 @@ void ControllerModel::reset(Time now) {
   abandon_all(now);
   for (SubmissionQueue& sq : sqs_) { sq = SubmissionQueue{}; }
   for (CompletionQueue& cq : cqs_) { cq = CompletionQueue{}; }
-  std::fill(ready_.begin(), ready_.end(), 0U);
+  arbiter_.reset(false);
   intms_ = 0;
   drained(now);
 }
@@ -272,7 +281,7 @@ void ControllerModel::doorbell(std::uint64_t offset, std::uint32_t value, Time n
   const std::uint64_t index = offset / stride;
   const std::uint64_t qid = index / 2;
   const bool completion = index % 2 != 0;
-  if (qid >= sqs_.size() || !(completion ? cqs_[qid].exists : sqs_[qid].exists)) {
+  if (qid >= (completion ? cqs_.size() : sqs_.size()) || !(completion ? cqs_[qid].exists : sqs_[qid].exists)) {
     bad_doorbell(static_cast<std::uint32_t>(qid), AsyncErrorInfo::invalid_doorbell_register, now);
     return;
   }
@@ -298,8 +307,9 @@ void ControllerModel::head_is(std::uint16_t qid, std::uint32_t value, Time now) 
   if (value >= cq.size || taken > unread) return bad_doorbell(qid, AsyncErrorInfo::invalid_doorbell_value, now);
   cq.head = value;
   while (!cq.backlog.empty() && !cq.full()) post(cq.backlog.pop(), now);
-  if (cq.backlog.empty()) wake_arbiter(now);
-  else look_at_shadow(std::size_t{2} * qid + 1, now);
+  if (!cq.backlog.empty()) return look_at_shadow(std::size_t{2} * qid + 1, now);
+  if (!cq.blocked.empty()) unblock(cq);
+  wake_arbiter(now);
 }
 
 void ControllerModel::bad_doorbell(std::uint32_t qid, AsyncErrorInfo info, Time now) {

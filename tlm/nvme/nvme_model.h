@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An NVMe 2.0 controller at register level, NVM command set, memory-based transport. Function and timing.
 //
-//   doorbell ▶ [SQ] ▶ round robin ▶ SQE fetch (DMA) ▶ [front ends] ▶ read:  FTL ▶ DMA write ┐
+//   doorbell ▶ [SQ] ▶ arbiter ▶ SQE fetch (DMA) ▶ [front ends] ▶ read:  FTL ▶ DMA write ┐
 //                                                                 ▶ write: staging ▶ DMA read ▶ FTL ├▶ CQE (DMA write)
 //                                                                 ▶ admin, flush, DSM               ┘
 // Alone (D: a DMA round trip, F: the FTL's answer, c: command_time, l: latency of its kind, e: completion_latency)
@@ -19,9 +19,12 @@
 // Reset: commands inside finish what is under way and post nothing; CSTS.RDY falls when all of it is back.
 // Queue memory that answers an error sets CSTS.CFS; data and PRP lists that do end the command with Data Transfer Error.
 //
-// Not modelled: SGLs, metadata, fused commands, weighted round robin, CMB/PMR,
-// CID conflicts. DTYPE 1 and 2 pass DSPEC on as the write's stream.
+// Data pointers (PRPs, SGLs) become pieces of host memory, Command::segments. Reads, Compare and Verify share a path: the FTL answers, then
+// data go to the host, are compared with the host's (DMA read), or checked only. Writes, Write Zeroes and Copy share another: staging, FTL.
+//
+// Not modelled: fused commands, PMR. DTYPE 1 passes DSPEC on as the write's stream, DTYPE 2 if it names a placement handle.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <set>
@@ -32,16 +35,19 @@
 #include "base/delegate.h"
 #include "base/laws.h"
 #include "base/ring.h"
+#include "base/sparse_memory.h"
 #include "base/stats.h"
 #include "nvme/coalescer.h"
 #include "nvme/events.h"
 #include "nvme/features.h"
 #include "nvme/namespaces.h"
 #include "nvme/nvme_config.h"
+#include "nvme/nvme_pi.h"
 #include "nvme/nvme_state.h"
 #include "nvme/nvme_stats.h"
 #include "nvme/smart.h"
 #include "nvme/spec_log.h"
+#include "nvme/uncorrectable.h"
 
 namespace flashpath::nvme {
 
@@ -58,6 +64,12 @@ struct Outside {
   Delegate<void(std::uint16_t, std::uint16_t, const Journey&)> command_done;
 };
 
+/// What the FTL behind the controller is like.
+struct Media {
+  Bytes unit = 4_KiB;         ///< deallocated as a whole
+  std::uint32_t handles = 1;  ///< placement handles
+};
+
 class ControllerModel {
  public:
   /// `capacity` is what the namespace offers, a multiple of the LBA size. `data_mode`: user data carries bytes.
@@ -66,11 +78,17 @@ class ControllerModel {
   ControllerModel& operator=(const ControllerModel&) = delete;
 
   Outside outside;
+  void media(const Media& media) { media_ = media; }
 
   /// Register access; `offset` in BAR0, `size` in bytes. Naturally aligned accesses of 4 and 8 bytes are served;
   /// any other read answers 0, any other write is ignored, as are unknown offsets.
   std::uint64_t mmio_read(std::uint64_t offset, unsigned size) const;
   void mmio_write(std::uint64_t offset, unsigned size, std::uint64_t value, Time now);
+
+  /// The controller memory buffer through BAR0: any size and alignment inside it.
+  bool in_cmb(std::uint64_t offset, std::uint64_t size) const;
+  void cmb_write(std::uint64_t offset, const unsigned char* bytes, std::uint64_t size);
+  void cmb_read(std::uint64_t offset, unsigned char* bytes, std::uint64_t size) const;
 
   void dma_done(DmaRequest& request, Time now);
   /// A write, trim or flush was taken off our hands: its staging is free.
@@ -127,8 +145,11 @@ class ControllerModel {
   // nvme_queues.cpp: arbitration, fetch, completion
   void wake_arbiter(Time now);
   void arbitrate(Time now);
-  std::uint32_t next_ready(std::uint32_t from, std::uint32_t to) const;
-  std::uint32_t fetchable(const SubmissionQueue& sq, std::uint16_t id) const;
+  std::uint32_t fetchable(const SubmissionQueue& sq, std::uint16_t id, std::uint32_t limit) const;
+  void fetch(std::uint16_t id, std::uint32_t count, Time now);
+  void unblock(CompletionQueue& cq);
+  SubmissionQueue& grow_sq(std::uint32_t id);
+  CompletionQueue& grow_cq(std::uint32_t id);
   void mark_ready(std::uint16_t sq);
   void fetch_done(DmaRequest& dma, Time now);
   void fetch_arrived(Time now, std::uint64_t fetch);
@@ -144,19 +165,70 @@ class ControllerModel {
 
   // nvme_io.cpp: the NVM command set
   void execute_io(Command& command, Time now);
-  bool block_range(Command& command, bool transfers);
-  void read(Command& command, Time now);
+  bool block_range(Command& command, bool limited);
+  void take_ranges(Command& command, std::uint64_t size, Time now);
+  void read(Command& command, Direction direction, Work work, Time now);
   void write(Command& command, Time now);
+  void io_ranges(Command& command, Time now);
   void trim_ranges(Command& command, Time now);
+  bool place(Command& command);
+  void write_zeroes(Command& command, Time now);
+
+  // nvme_copy.cpp: inside the drive
+  void copy_ranges(Command& command, Time now);
+  std::uint64_t copy_piece(const Command& command) const;
+  void copy_read(Chunk& chunk, Time now);
+  void copy_answered(Chunk& chunk, Time now);
+  bool copy_metadata(Chunk& chunk);
+  /// MSSRL: blocks of one source range.
+  std::uint64_t copy_range_limit(std::uint64_t lba) const { return std::min<std::uint64_t>(config_.mdts.count / lba, 65535); }
+  void copy_failed(Command& command, std::uint64_t offset);
+
+  // nvme_protected.cpp: metadata and protection information; Compare and Verify
+  bool protect(Command& command, bool moves);
+  void load_metadata(const Command& command, std::uint64_t address, std::uint64_t size, std::vector<unsigned char>& to) const;
+  void store_metadata(const Command& command, std::uint64_t address, std::uint64_t size, const unsigned char* from);
+  void forget_metadata(std::uint64_t address, std::uint64_t size);
+  bool check_read(Chunk& chunk);
+  bool check_write(Chunk& chunk);
+  void deliver(Chunk& chunk, Time now);
+  void compare(Chunk& chunk, Time now);
+  void move_metadata(Chunk& chunk, bool to_host, Time now);
+  unsigned char* host_view(Chunk& chunk, bool to_host, std::uint64_t& begin, std::uint64_t& end);
+  void protection_error(Command& command, Status status);
   void simple_request(Command& command, ftl::RequestKind kind, std::uint64_t begin, std::uint64_t size, Time now);
 
   // nvme_prp.cpp: data pointers
+  void begin_data(Command& command, Time now);
   void begin_prps(Command& command, Time now);
+  void walk_prps(Command& command, Time now);
   void describe(Command& command, std::uint64_t address, std::uint64_t length);
   void fetch_list(Command& command, std::uint64_t address, Time now);
   void list_done(DmaRequest& dma, Time now);
   void list_arrived(Time now, std::uint64_t command);
   void prps_complete(Command& command, Time now);
+  void send_list(Command& command, std::uint64_t address, Time now);
+
+  // nvme_cmb.cpp
+  std::uint32_t cmb_register(std::uint64_t offset) const;
+  void set_cmbmsc(std::uint64_t value);
+  bool cmb_access(DmaRequest& dma, Time now);
+  void cmb_done(Time now, std::uint64_t dma);
+  /// Every access to memory outside the controller, as its addresses say.
+  void access(DmaRequest& dma, Time now) {
+    if (cmb_active_) [[unlikely]] {
+      if (cmb_access(dma, now)) return;
+    }
+    outside.dma(dma, now);
+  }
+
+  // nvme_sgl.cpp: the other data pointers
+  void begin_sgl(Command& command, Time now);
+  bool add_descriptor(Command& command, const SglDescriptor& descriptor);
+  bool begin_segment(Command& command, const SglDescriptor& descriptor);
+  void fetch_segment(Command& command, Time now);
+  void segment_arrived(Command& command, Time now);
+  void sgl_complete(Command& command, Time now);
 
   // nvme_data.cpp: chunks, staging, DMA
   Chunk& new_chunk(Command& command, ftl::RequestKind kind, std::uint64_t offset, std::uint64_t size);
@@ -214,6 +286,8 @@ class ControllerModel {
   // nvme_shadow.cpp
   void doorbell_buffers(Command& command, Time now);
   void look_at_shadow(std::size_t index, Time now);
+  bool has_queue(std::size_t doorbell) const;
+  void forget_shadow(std::size_t doorbell);
   void move_shadow(Shadow& shadow, bool to_event_index, Time now);
   void shadow_done(DmaRequest& dma, Time now);
   void shadow_arrived(Time now, std::uint64_t index);
@@ -245,11 +319,20 @@ class ControllerModel {
 
   Agenda& agenda_;
   const Config config_;
+  Media media_;
+  Uncorrectable uncorrectable_;
+  SparseMemory metadata_;  // data mode: inverted, so that what was never written reads as all ones: nothing to check
   const Bytes capacity_;
   const bool data_mode_;
   const std::string serial_;
   Statistics stats_;
   Flow flow_;
+
+  static constexpr std::uint64_t cmb_offset = std::uint64_t{8} << 20U;  // behind the doorbells
+  std::vector<unsigned char> cmb_;
+  std::uint64_t cmbmsc_ = 0;
+  bool cmb_active_ = false;
+  Server cmb_port_;
 
   // registers
   Cap cap_{};
@@ -270,8 +353,7 @@ class ControllerModel {
   // queues
   std::vector<SubmissionQueue> sqs_;
   std::vector<CompletionQueue> cqs_;
-  std::vector<std::uint64_t> ready_;  // bit per SQ: entries to fetch, no fetch under way
-  std::uint32_t last_served_ = 0;
+  Arbiter arbiter_;  // SQs with entries to fetch and no fetch under way
   std::uint32_t fetches_ = 0;
   std::uint32_t reserved_ = 0;                    // contexts for entries being fetched
   std::uint32_t posting_ = 0;                     // completion entries on their way

@@ -48,7 +48,7 @@ void ControllerModel::create_namespace(Command& c) {
   Status status{};
   const Namespace* const ns = namespaces_.create(wanted.nsze * lba, static_cast<std::uint8_t>(format), CommandSet::nvm, status);
   if (ns == nullptr) return fail(c, status);
-  c.result = ns->id;
+  c.result = ns->nsid;
 }
 
 void ControllerModel::namespace_attachment(Command& c, Time now) {
@@ -68,7 +68,7 @@ void ControllerModel::attach(Command& c, Time now) {
   const bool attach = (c.sqe.cdw10 & 0xfU) == 0;
   if (attach == ns->attached) return fail(c, attach ? Status::namespace_attached : Status::namespace_not_attached);
   ns->attached = attach;
-  namespace_changed(ns->id, now);
+  namespace_changed(ns->nsid, now);
 }
 
 /// For the Changed Attached Namespace List, and an event if the host wants it.

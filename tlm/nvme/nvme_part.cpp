@@ -48,6 +48,10 @@ Window ModelController::serve_register(Payload& payload, Time at) {
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
   if (payload.get_byte_enable_ptr() != nullptr) {
     payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+  } else if (model_.in_cmb(offset, size)) {
+    if (payload.is_write()) model_.cmb_write(offset, payload.get_data_ptr(), size);
+    else model_.cmb_read(offset, payload.get_data_ptr(), size);
+    if (payload.is_read()) return {.accepted = at, .done = at + register_latency_};
   } else if (payload.is_write()) {
     std::uint64_t value = 0;
     if (size <= sizeof value) std::memcpy(&value, payload.get_data_ptr(), size);

@@ -30,6 +30,8 @@ class Controller : public Part {
   /// Whom to ask about the flash's health, for the SMART log; and: it may be another now.
   virtual void on_health(Delegate<ftl::Health()> health) = 0;
   virtual void health_changed(Time now) = 0;
+  /// What the flash translation layer behind it is like; before anything runs.
+  virtual void media(const Media& media) = 0;
   /// The drive dies: nothing is answered any more, its registers read as all ones.
   virtual void fail(Time now) = 0;
   /// Who wants the journeys of I/O commands (SQ id, CID, doorbell to CQE sent), called before the CQE can be seen.
@@ -54,6 +56,7 @@ class ModelController final : public Controller, private Asker<ftl::Request> {
 
   void on_health(Delegate<ftl::Health()> health) override { model_.outside.health = health; }
   void health_changed(Time now) override { model_.health_changed(now); }
+  void media(const Media& media) override { model_.media(media); }
   void fail(Time now) override { model_.fail(now); }
   void finish(Time now) override { model_.finish(now); }
   void check(Laws& laws, Time now) const override;

@@ -14,16 +14,28 @@ void ControllerModel::describe(Command& c, std::uint64_t address, std::uint64_t 
   c.described += length;
 }
 
-/// Reads the two pointers. The command fails, or prps_complete() follows: now, or when the list has been fetched.
+/// The data pointer of an I/O command, whatever its kind.
+void ControllerModel::begin_data(Command& c, Time now) {
+  if (c.sqe.psdt() == 0) walk_prps(c, now);
+  else begin_sgl(c, now);
+}
+
+/// PRPs of `c.length` bytes.
 void ControllerModel::begin_prps(Command& c, Time now) {
+  c.transfer = c.length;
+  walk_prps(c, now);
+}
+
+/// Reads the two pointers. The command fails, or prps_complete() follows: now, or when the list has been fetched.
+void ControllerModel::walk_prps(Command& c, Time now) {
   const std::uint64_t page = page_.count;
   if (c.sqe.prp1 % 4 != 0) {
     fail(c, Status::prp_offset_invalid);
     return;
   }
   const std::uint64_t in_page = c.sqe.prp1 % page;
-  const std::uint64_t first = std::min(c.length, page - in_page);
-  const std::uint64_t rest = c.length - first;
+  const std::uint64_t first = std::min(c.transfer, page - in_page);
+  const std::uint64_t rest = c.transfer - first;
   const bool is_list = rest > page;
   if (rest != 0 && (is_list ? c.sqe.prp2 % 8 : c.sqe.prp2 % page) != 0) {
     fail(c, Status::prp_offset_invalid);
@@ -39,11 +51,16 @@ void ControllerModel::begin_prps(Command& c, Time now) {
 }
 
 void ControllerModel::fetch_list(Command& c, std::uint64_t address, Time now) {
-  const std::uint64_t needed = ceil_div(c.length - c.described, page_.count);
+  const std::uint64_t needed = ceil_div(c.transfer - c.described, page_.count);
   const std::uint64_t here = (page_.count - address % page_.count) / 8;
   c.list.resize(std::min(needed, here));
-  ++c.pending;
   ++stats_.prp_lists;
+  send_list(c, address, now);
+}
+
+/// Reads c.list from host memory.
+void ControllerModel::send_list(Command& c, std::uint64_t address, Time now) {
+  ++c.pending;
   DmaRequest& dma = dmas_.take();
   dma.write = false;
   dma.address = address;
@@ -53,7 +70,7 @@ void ControllerModel::fetch_list(Command& c, std::uint64_t address, Time now) {
   dma.journey = c.origin;
   dma.purpose = DmaRequest::Purpose::prp_list;
   dma.owner = &c;
-  outside.dma(dma, now);
+  access(dma, now);
 }
 
 void ControllerModel::list_done(DmaRequest& dma, Time now) {
@@ -68,8 +85,10 @@ void ControllerModel::list_done(DmaRequest& dma, Time now) {
 void ControllerModel::list_arrived(Time now, std::uint64_t arg) {
   Command& c = *reinterpret_cast<Command*>(arg);
   c.origin.mark(Stage::fetch, now);
-  if (!c.abandoned && c.status == Status::success) {
-    const std::uint64_t needed = ceil_div(c.length - c.described, page_.count);
+  if (c.sgl) {
+    if (!c.abandoned && c.status == Status::success) segment_arrived(c, now);
+  } else if (!c.abandoned && c.status == Status::success) {
+    const std::uint64_t needed = ceil_div(c.transfer - c.described, page_.count);
     const bool chained = needed > c.list.size();
     const std::size_t entries = c.list.size() - (chained ? 1U : 0U);
     std::uint64_t offsets = 0;  // of all entries; each must be 0, the pointer to the next list included
@@ -79,7 +98,7 @@ void ControllerModel::list_arrived(Time now, std::uint64_t arg) {
       const std::uint64_t begin = c.list[i];
       std::uint64_t end = begin + page_.count;
       for (++i; i < entries && c.list[i] == end; ++i) end += page_.count;
-      describe(c, begin, std::min(end - begin, c.length - c.described));
+      describe(c, begin, std::min(end - begin, c.transfer - c.described));
     }
     if (c.status == Status::success && chained) fetch_list(c, c.list.back(), now);
     else if (c.status == Status::success) prps_complete(c, now);
@@ -95,6 +114,7 @@ void ControllerModel::list_arrived(Time now, std::uint64_t arg) {
 void ControllerModel::prps_complete(Command& c, Time now) {
   c.prps_ready = true;
   if (c.direction == Direction::to_host && c.io) send_waiting(c, now);
+  else if (c.work == Work::compare) send_waiting(c, now);
   else if (c.direction == Direction::from_host && c.io) write(c, now);
   else transfer_control(c, now);
 }

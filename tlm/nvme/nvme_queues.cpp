@@ -7,80 +7,93 @@
 #include "nvme/nvme_model.h"
 
 namespace flashpath::nvme {
+namespace {
+/// Read, Compare, Verify.
+constexpr bool reads_flash(std::uint8_t opcode) {
+  constexpr std::uint32_t those = 1U << static_cast<unsigned>(IoOpcode::read) | 1U << static_cast<unsigned>(IoOpcode::compare) |
+                                  1U << static_cast<unsigned>(IoOpcode::verify);
+  return opcode < 32 && ((those >> opcode) & 1U) != 0;
+}
+}  // namespace
 
 void ControllerModel::mark_ready(std::uint16_t id) {
   const SubmissionQueue& sq = sqs_[id];
-  const std::uint64_t bit = std::uint64_t{1} << (id % 64U);
-  if (sq.exists && !sq.deleting && !sq.fetching && sq.head != sq.tail) ready_[id / 64U] |= bit;
-  else ready_[id / 64U] &= ~bit;
+  arbiter_.ready(id, sq.priority, sq.exists && !sq.deleting && !sq.fetching && sq.head != sq.tail);
 }
 
 void ControllerModel::wake_arbiter(Time now) {
   if (arbiter_at_ <= now || fetches_ >= config_.fetches) return;  // a fetch that ends wakes it
-  if (std::ranges::all_of(ready_, [](std::uint64_t word) { return word == 0; })) return;
+  if (arbiter_.empty()) return;
   arbiter_at_ = now;
   agenda_.post<&ControllerModel::arbitrate>(now, this, 0, 0, Priority::decide);
 }
 
-/// The first queue of [from, to) with something to fetch; `to`: there is none.
-std::uint32_t ControllerModel::next_ready(std::uint32_t from, std::uint32_t to) const {
-  for (std::uint32_t id = from; id < to; id = (id / 64U + 1) * 64U) {
-    if (const std::uint64_t word = ready_[id / 64U] >> (id % 64U); word != 0)
-      return std::min(to, id + static_cast<std::uint32_t>(std::countr_zero(word)));
-  }
-  return to;
-}
-
 /// How many entries one turn may fetch now.
-std::uint32_t ControllerModel::fetchable(const SubmissionQueue& sq, std::uint16_t id) const {
+std::uint32_t ControllerModel::fetchable(const SubmissionQueue& sq, std::uint16_t id, std::uint32_t limit) const {
   if (!cqs_[sq.cq].backlog.empty()) return 0;
   const std::uint32_t to_end = sq.tail > sq.head ? sq.tail - sq.head : sq.size - sq.head;
-  return std::min({to_end, burst_, config_.fetch_batch, free_contexts_[id == 0 ? 1 : 0]});
+  return std::min({to_end, limit, config_.fetch_batch, free_contexts_[id == 0 ? 1 : 0]});
 }
 
-/// Round robin, §3.4.4.1: the next queue after the last one served that has something to fetch.
+/// Fetches as the arbiter says, until nothing more can be fetched.
 void ControllerModel::arbitrate(Time now) {
   if (arbiter_at_ == now) arbiter_at_ = never;
-  const auto queues = static_cast<std::uint32_t>(sqs_.size());
   while (running_ && !shut_down_ && fetches_ < config_.fetches) {
-    std::uint32_t chosen = queues;
-    std::uint32_t count = 0;
-    const auto look = [&](std::uint32_t from, std::uint32_t to) {
-      for (std::uint32_t id = next_ready(from, to); id < to && count == 0; id = next_ready(id + 1, to)) {
-        count = fetchable(sqs_[id], static_cast<std::uint16_t>(id));
-        chosen = id;
-      }
-    };
-    look(last_served_ + 1, queues);
-    if (count == 0) look(0, last_served_ + 1);
-    if (count == 0) return;
-    last_served_ = chosen;
-    SubmissionQueue& sq = sqs_[chosen];
-    sq.fetching = true;
-    mark_ready(static_cast<std::uint16_t>(chosen));
-    free_contexts_[chosen == 0 ? 1 : 0] -= count;
-    reserved_ += count;
-    ++fetches_;
-    ++stats_.fetches;
-
-    Fetch& fetch = fetch_pool_.take();
-    fetch.sq = static_cast<std::uint16_t>(chosen);
-    fetch.count = count;
-    fetch.epoch = epoch_;
-    fetch.begun = now;
-    const std::uint64_t entries = ceil_div(count * config_.sqe_fetch.count, sizeof(Sqe));  // what is beyond `count` is not looked at
-    if (fetch.entries.size() < entries) fetch.entries.resize(entries);
-    DmaRequest& dma = dmas_.take();
-    dma.write = false;
-    dma.address = sq.base + std::uint64_t{sq.head} * sizeof(Sqe);
-    dma.size = count * config_.sqe_fetch;
-    dma.bytes = reinterpret_cast<unsigned char*>(fetch.entries.data());
-    dma.stream = {};
-    dma.journey = Journey{now};
-    dma.purpose = DmaRequest::Purpose::sqe_fetch;
-    dma.owner = &fetch;
-    outside.dma(dma, now);
+    const Arbiter::Turn turn = arbiter_.next(free_contexts_[1] != 0, free_contexts_[0] != 0);
+    if (turn.queue == ReadySet::none) return;
+    const auto id = static_cast<std::uint16_t>(turn.queue);
+    SubmissionQueue& sq = sqs_[id];
+    const std::uint32_t count = fetchable(sq, id, turn.limit);
+    if (count == 0) {  // its completion queue has a backlog: out of the circle until that is gone
+      arbiter_.ready(id, sq.priority, false);
+      cqs_[sq.cq].blocked.push_back(id);
+      continue;
+    }
+    arbiter_.served(id, sq.priority, count);
+    fetch(id, count, now);
   }
+}
+
+void ControllerModel::unblock(CompletionQueue& cq) {
+  for (const std::uint16_t id : cq.blocked) mark_ready(id);
+  cq.blocked.clear();
+}
+
+void ControllerModel::fetch(std::uint16_t id, std::uint32_t count, Time now) {
+  SubmissionQueue& sq = sqs_[id];
+  sq.fetching = true;
+  mark_ready(id);
+  free_contexts_[id == 0 ? 1 : 0] -= count;
+  reserved_ += count;
+  ++fetches_;
+  ++stats_.fetches;
+
+  Fetch& fetch = fetch_pool_.take();
+  fetch.sq = id;
+  fetch.count = count;
+  fetch.epoch = epoch_;
+  fetch.begun = now;
+  fetch.entries.resize(ceil_div(count * config_.sqe_fetch.count, sizeof(Sqe)));  // what is beyond `count` is not looked at
+  DmaRequest& dma = dmas_.take();
+  dma.write = false;
+  dma.address = sq.base + std::uint64_t{sq.head} * sizeof(Sqe);
+  dma.size = count * config_.sqe_fetch;
+  dma.bytes = reinterpret_cast<unsigned char*>(fetch.entries.data());
+  dma.stream = {};
+  dma.journey = Journey{now};
+  dma.purpose = DmaRequest::Purpose::sqe_fetch;
+  dma.owner = &fetch;
+  access(dma, now);
+}
+
+/// Room for the queue's state: as much memory as the highest id needs.
+SubmissionQueue& ControllerModel::grow_sq(std::uint32_t id) {
+  if (id >= sqs_.size()) sqs_.resize(id + 1U);
+  return sqs_[id];
+}
+CompletionQueue& ControllerModel::grow_cq(std::uint32_t id) {
+  if (id >= cqs_.size()) cqs_.resize(id + 1U);
+  return cqs_[id];
 }
 
 void ControllerModel::fetch_done(DmaRequest& dma, Time now) {
@@ -119,7 +132,7 @@ void ControllerModel::fetch_arrived(Time now, std::uint64_t arg) {
     next_engine_ = next_engine_ + 1 == engines_.size() ? 0 : next_engine_ + 1;
     Duration latency = config_.admin_latency;
     if (!command.admin) {
-      latency = command.sqe.opcode == static_cast<std::uint8_t>(IoOpcode::read) ? config_.read_latency : config_.write_latency;
+      latency = reads_flash(command.sqe.opcode) ? config_.read_latency : config_.write_latency;
     }
     const Window window = engine.serve(now, config_.command_time, latency);
     stats_.front_ends += config_.command_time;
@@ -148,6 +161,12 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   c.sq = sq;
   c.cq = sqs_[sq].cq;
   c.admin = sq == 0;
+  std::vector<std::uint64_t>& cids = sqs_[sq].cids;
+  const std::size_t word = sqe.cid / 64U;
+  const std::uint64_t bit = std::uint64_t{1} << (sqe.cid % 64U);
+  if (word >= cids.size()) cids.resize(word + 1);
+  c.twice = (cids[word] & bit) != 0;
+  cids[word] |= bit;
   c.aborter = nullptr;
   c.begun = c.abandoned = c.io = c.prps_ready = c.executing = c.finished = c.ended = false;
   c.direction = Direction::none;
@@ -155,7 +174,12 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   c.status = Status::success;
   c.result = 0;
   c.pending = 1;
-  c.begin = c.length = c.asked = c.described = 0;
+  c.special = c.sgl = c.meta_list = false;
+  c.work = Work::none;
+  c.stream = 0;
+  c.ns = nullptr;
+  c.begin = c.length = c.transfer = c.asked = c.described = 0;
+  c.hole = c.hole_end = 0;
   c.segments.clear();
   c.waiting = nullptr;
   c.entered = now;
@@ -193,7 +217,8 @@ void ControllerModel::process(Time now, std::uint64_t arg) {
   if (!command.abandoned) {
     command.origin.mark(Stage::control, now);
     command.critical = command.origin;
-    if (command.admin && command.status == Status::success) execute_admin(command, now);
+    if (command.twice) fail(command, Status::cid_conflict);
+    else if (command.admin && command.status == Status::success) execute_admin(command, now);
     else if (command.status == Status::success) execute_io(command, now);
   }
   release(command, now);
@@ -253,6 +278,7 @@ void ControllerModel::post(Command& command, Time now) {
   cqe.status = static_cast<std::uint16_t>(code | (cq.phase ? status_phase : 0U) |
                                           (bad && command.status != Status::format_in_progress ? status_dnr : 0U));
   command.ended = true;
+  if (!command.twice) sqs_[command.sq].cids[command.sqe.cid / 64U] &= ~(std::uint64_t{1} << (command.sqe.cid % 64U));
   account(command, now);
 
   DmaRequest& dma = dmas_.take();
@@ -270,7 +296,7 @@ void ControllerModel::post(Command& command, Time now) {
   }
   ++stats_.posted;
   ++posting_;
-  outside.dma(dma, now);
+  access(dma, now);
 }
 
 /// The journey closes when the CQE leaves; an I/O command's stages are kept, and handed to whoever wants them.

@@ -16,7 +16,7 @@ void ControllerModel::doorbell_buffers(Command& c, Time now) {
   if (c.sqe.prp1 % page != 0 || c.sqe.prp2 % page != 0) return fail(c, Status::invalid_field);
   shadow_base_ = c.sqe.prp1;
   event_base_ = c.sqe.prp2;
-  shadows_.resize(std::size_t{2} * sqs_.size());  // kept from then on: a DMA may point into it
+  shadows_.resize(page / config_.doorbell_stride.count);  // the same for as long as the page size is: a DMA may point into it
   shadowing_ = true;
   for (std::size_t i = 0; i < shadows_.size(); ++i) {
     shadows_[i].index = static_cast<std::uint32_t>(i);
@@ -27,12 +27,22 @@ void ControllerModel::doorbell_buffers(Command& c, Time now) {
 
 /// The admin queue has none, nor has a queue whose doorbell lies beyond the first page of doorbells.
 void ControllerModel::look_at_shadow(std::size_t index, Time now) {
-  if (!shadowing_ || index < 2 || (index + 1) * config_.doorbell_stride.count > page_.count) return;
+  if (!shadowing_ || index < 2 || index >= shadows_.size()) return;
   Shadow& shadow = shadows_[index];
-  const bool completion = index % 2 != 0;
-  if (shadow.busy || !(completion ? cqs_[index / 2].exists : sqs_[index / 2].exists)) return;
+  if (shadow.busy || !has_queue(index)) return;
   shadow.busy = true;
   move_shadow(shadow, false, now);
+}
+
+/// The queue of a doorbell.
+bool ControllerModel::has_queue(std::size_t doorbell) const {
+  const std::size_t id = doorbell / 2;
+  return doorbell % 2 != 0 ? id < cqs_.size() && cqs_[id].exists : id < sqs_.size() && sqs_[id].exists;
+}
+
+/// What is known of a queue's event index is so no more.
+void ControllerModel::forget_shadow(std::size_t doorbell) {
+  if (shadowing_ && doorbell < shadows_.size()) shadows_[doorbell].event = Shadow::none;
 }
 
 void ControllerModel::move_shadow(Shadow& shadow, bool to_event_index, Time now) {
@@ -66,9 +76,7 @@ void ControllerModel::shadow_arrived(Time now, std::uint64_t index) {
   --shadow_dmas_;
   const auto qid = static_cast<std::uint16_t>(index / 2);
   const bool completion = index % 2 != 0;
-  SubmissionQueue& sq = sqs_[qid];
-  CompletionQueue& cq = cqs_[qid];
-  if (shadow.epoch != epoch_ || !running_ || !shadowing_ || !(completion ? cq.exists : sq.exists)) {
+  if (shadow.epoch != epoch_ || !running_ || !shadowing_ || !has_queue(index)) {
     shadow.busy = false;
     return drained(now);
   }
@@ -81,7 +89,7 @@ void ControllerModel::shadow_arrived(Time now, std::uint64_t index) {
     return move_shadow(shadow, false, now);
   }
   shadow.busy = false;
-  const std::uint32_t known = completion ? cq.head : sq.tail;
+  const std::uint32_t known = completion ? cqs_[qid].head : sqs_[qid].tail;
   if (shadow.value != known) {
     if (completion) head_is(qid, shadow.value, now);
     else tail_is(qid, shadow.value, now);

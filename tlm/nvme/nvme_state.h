@@ -10,7 +10,8 @@
 #include "base/timeline.h"
 #include "base/units.h"
 #include "ftl/ftl_request.h"
-#include "nvme/namespaces.h"
+#include "nvme/namespace.h"
+#include "nvme/nvme_arbiter.h"
 #include "nvme/spec.h"
 
 namespace flashpath::nvme {
@@ -21,7 +22,7 @@ struct Chunk;
 /// One access to host memory. The controller fills in the upper part and hands it to its `dma` delegate; the other
 /// side fills in `ok`, `stream` (reads: when the bytes are there) and `journey`, and calls dma_done().
 struct DmaRequest {
-  enum class Purpose : std::uint8_t { sqe_fetch, prp_list, data, cqe, shadow };
+  enum class Purpose : std::uint8_t { sqe_fetch, prp_list, data, cqe, shadow };  // prp_list: or an SGL segment
 
   bool write = false;  ///< to host memory
   std::uint64_t address = 0;
@@ -103,14 +104,20 @@ class Fifo {
   std::size_t size_ = 0;
 };
 
-/// Physically contiguous host memory; `offset` is where it lies in the command's data.
+/// A piece of host memory, physically contiguous: what PRPs and SGLs come down to. `offset` is where it lies in the command's data.
+/// Of a Copy command: a piece of the namespace.
 struct Segment {
+  static constexpr std::uint64_t bucket = ~std::uint64_t{0};  ///< as the address: bytes that nobody wants (SGL bit bucket)
+
   std::uint64_t address = 0;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
 };
 
 enum class Direction : std::uint8_t { none, to_host, from_host };
+
+/// What happens to data from the FTL, beside being sent to the host.
+enum class Work : std::uint8_t { none, compare, verify, copy };
 
 /// A command inside the controller. It lives while `pending` is not zero: one for whatever step it is in, one more
 /// for each request on its way.
@@ -119,9 +126,16 @@ struct Command {
   std::uint16_t sq = 0;
   std::uint16_t cq = 0;
   bool admin = false;
-  bool abandoned = false;         ///< its queues are gone (reset): finish what is under way, post nothing
-  bool io = false;                ///< a user's read or write: its data is bulk
-  const Namespace* ns = nullptr;  ///< an I/O command's; null: all, or none
+  bool twice = false;      ///< its identifier is another command's
+  bool abandoned = false;  ///< its queues are gone (reset): finish what is under way, post nothing
+  bool io = false;         ///< a user's read or write: its data is bulk
+  bool special = false;    ///< metadata, or work beside moving data
+  bool sgl = false;        ///< `list` is an SGL segment
+  bool last_list = false;   ///< ... the last one
+  bool meta_list = false;   ///< ... the one descriptor of the metadata
+  bool meta_moves = false;  ///< metadata crosses the link
+  Work work = Work::none;
+  std::uint16_t stream = 0;  ///< placement handle of its writes
   Direction direction = Direction::none;
   bool prps_ready = false;
   bool begun = false;      ///< has left its front end
@@ -132,13 +146,21 @@ struct Command {
   std::uint32_t result = 0;  ///< completion dword 0
   std::uint32_t pending = 0;
 
+  const Namespace* ns = nullptr;    ///< an I/O command's; null: all, or none
   std::uint64_t begin = 0;          ///< first byte in the namespace
-  std::uint64_t length = 0;         ///< bytes moved
+  std::uint64_t length = 0;         ///< bytes moved, without metadata
+  std::uint64_t transfer = 0;       ///< bytes that the data pointer must describe
   std::uint64_t asked = 0;          ///< write: bytes asked of the host so far
+  std::uint64_t hole = 0;           ///< Write Zeroes: [hole, hole_end) is unmapped instead
+  std::uint64_t hole_end = 0;
   std::vector<unsigned char> data;  ///< of admin commands and ranges
   std::vector<Segment> segments;
   std::uint64_t described = 0;      ///< bytes that `segments` cover
-  std::vector<std::uint64_t> list;  ///< a PRP list page
+  std::vector<std::uint64_t> list;  ///< a PRP list page, or descriptors of an SGL segment (two each)
+  std::uint64_t list_at = 0;        ///< SGL: what is left of the segment
+  std::uint64_t list_left = 0;
+  std::uint32_t descriptors = 0;    ///< SGL: read so far
+  std::uint64_t meta_address = 0;   ///< metadata that has a pointer of its own
   Chunk* waiting = nullptr;         ///< read: pieces that came before the PRP list
 
   Time entered{};
@@ -163,6 +185,9 @@ struct Chunk {
   Time ready{};
   unsigned char* buffer = nullptr;
   bool own_buffer = false;
+  std::vector<unsigned char> host;     ///< data mode: as it crosses the link, where that differs from `buffer`; Compare: the host's
+  std::vector<unsigned char> meta;     ///< data mode: metadata of its blocks
+  std::vector<unsigned char> earlier;  ///< read: metadata as of its submission
   Chunk* next = nullptr;
 };
 
@@ -199,7 +224,9 @@ struct SubmissionQueue {
   std::uint32_t head = 0;
   std::uint32_t tail = 0;
   std::uint32_t inside = 0;  ///< commands fetched and not yet completed
-  std::vector<Time> rung;    ///< by slot: when its doorbell arrived
+  QueueClass priority = QueueClass::urgent;
+  std::vector<Time> rung;           ///< by slot: when its doorbell arrived
+  std::vector<std::uint64_t> cids;  ///< bit per command identifier: a command with it is inside
   Command* delete_command = nullptr;
 };
 
@@ -213,7 +240,8 @@ struct CompletionQueue {
   std::uint32_t head = 0;
   std::uint32_t tail = 0;
   std::uint32_t submission_queues = 0;
-  Fifo<Command> backlog;  ///< completions that found it full
+  Fifo<Command> backlog;               ///< completions that found it full
+  std::vector<std::uint16_t> blocked;  ///< submission queues that wait until the backlog is gone
   bool full() const { return (tail + 1 == size ? 0 : tail + 1) == head; }
 };
 

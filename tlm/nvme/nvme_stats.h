@@ -43,8 +43,15 @@ class Statistics {
   stats::Counter prp_lists{group_, "prp_lists", U::count, "PRP list fetches"};
   stats::Counter read_answered{group_, "read_answered", U::byte, "came from the FTL"};
   stats::Counter sent{group_, "sent", U::byte, "user data written to host memory"};
-  stats::Counter read_dropped{group_, "read_dropped", U::byte, "came from the FTL for a failed or abandoned command"};
-  stats::Counter asked{group_, "asked", U::byte, "user data asked of the host, and zeroes made"};
+  stats::Counter read_dropped{group_, "read_dropped", U::byte, "came from the FTL for a failed or abandoned command, or a bit bucket"};
+  stats::Counter invalid_placements{group_, "invalid_placements", U::count, "writes whose placement identifier named no placement handle"};
+  stats::Counter cmb_accesses{group_, "cmb_accesses", U::count, "accesses to the controller memory buffer instead of host memory"};
+  stats::Counter kept{group_, "kept", U::byte, "came from the FTL to be compared, verified or copied"};
+  stats::Counter metadata_sent{group_, "metadata_sent", U::byte, "metadata sent to the host, or dropped with its data"};
+  stats::Counter metadata_received{group_, "metadata_received", U::byte, "metadata asked of the host"};
+  stats::Counter sgl_segments{group_, "sgl_segments", U::count, "SGL segment fetches"};
+  stats::Counter protection_errors{group_, "protection_errors", U::count, "blocks whose protection information did not check"};
+  stats::Counter asked{group_, "asked", U::byte, "user data asked of the host, zeroes made, and data to be copied"};
   stats::Counter handed_on{group_, "handed_on", U::byte, "write data given to the FTL"};
   stats::Counter write_dropped{group_, "write_dropped", U::byte, "write data of failed or abandoned commands"};
   stats::Counter media_errors{group_, "media_errors", U::count, "uncorrectable reads and failed writes"};

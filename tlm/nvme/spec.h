@@ -4,6 +4,7 @@
 // Sources: NVM Express Base Specification 2.0 (registers §3.1, queues §3.3 and §4, commands §5), NVM Command Set
 // Specification 1.0 (§3). Names are the standard's. Identify data: spec_identify.h; log pages: spec_log.h.
 #pragma once
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +42,7 @@ constexpr std::uint64_t cq_head_doorbell(std::uint32_t qid, unsigned dstrd = 0) 
 struct Cap {
   std::uint64_t raw = 0;
   constexpr std::uint32_t mqes() const { return static_cast<std::uint32_t>(raw & 0xffffU); }  ///< 0-based
+  constexpr bool weighted() const { return ((raw >> 17U) & 1U) != 0; }  ///< AMS: weighted round robin with urgent
   constexpr bool cqr() const { return ((raw >> 16U) & 1U) != 0; }
   constexpr std::uint32_t to() const { return static_cast<std::uint32_t>((raw >> 24U) & 0xffU); }   ///< in 500 ms
   constexpr unsigned dstrd() const { return static_cast<unsigned>((raw >> 32U) & 0xfU); }           ///< stride 4 << dstrd
@@ -48,8 +50,10 @@ struct Cap {
   constexpr unsigned mpsmin() const { return static_cast<unsigned>((raw >> 48U) & 0xfU); }          ///< page 4 KiB << mpsmin
   constexpr unsigned mpsmax() const { return static_cast<unsigned>((raw >> 52U) & 0xfU); }
   /// Contiguous queues required, subsystem reset, NVM command set, ready with media (CRMS.CRWMS).
-  static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax) {
+  static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax,
+                            bool weighted = false) {
     std::uint64_t raw = (mqes & 0xffffU) | (1ULL << 16U) | (1ULL << 36U) | (1ULL << 37U) | (1ULL << 59U);
+    if (weighted) raw |= 1ULL << 17U;
     raw |= static_cast<std::uint64_t>(to & 0xffU) << 24U;
     raw |= static_cast<std::uint64_t>(dstrd & 0xfU) << 32U;
     raw |= static_cast<std::uint64_t>(mpsmin & 0xfU) << 48U;
@@ -71,8 +75,8 @@ struct Cc {
   constexpr unsigned shn() const { return (raw >> 14U) & 3U; }
   constexpr unsigned iosqes() const { return (raw >> 16U) & 0xfU; }
   constexpr unsigned iocqes() const { return (raw >> 20U) & 0xfU; }
-  static constexpr Cc make(bool en, unsigned mps = 0, unsigned shn = 0, unsigned iosqes = 6, unsigned iocqes = 4) {
-    return {(en ? 1U : 0U) | (mps << 7U) | (shn << 14U) | (iosqes << 16U) | (iocqes << 20U)};
+  static constexpr Cc make(bool en, unsigned mps = 0, unsigned shn = 0, unsigned iosqes = 6, unsigned iocqes = 4, unsigned ams = 0) {
+    return {(en ? 1U : 0U) | (ams << 11U) | (mps << 7U) | (shn << 14U) | (iosqes << 16U) | (iocqes << 20U)};
   }
 };
 
@@ -89,7 +93,7 @@ struct Csts {
 /// Submission queue entry, §3.3.3.1 figure "Common Command Format".
 struct Sqe {
   std::uint8_t opcode = 0;
-  std::uint8_t flags = 0;  ///< FUSE 1:0, PSDT 7:6 (0: PRPs)
+  std::uint8_t flags = 0;  ///< FUSE 1:0, PSDT 7:6 (0: PRPs, 1: SGL, 2: SGL for the metadata, too)
   std::uint16_t cid = 0;
   std::uint32_t nsid = 0;
   std::uint32_t cdw2 = 0;
@@ -108,7 +112,11 @@ struct Sqe {
   constexpr unsigned fuse() const { return flags & 3U; }
   constexpr std::uint64_t slba() const { return cdw10 | (static_cast<std::uint64_t>(cdw11) << 32U); }
   constexpr std::uint32_t nlb() const { return cdw12 & 0xffffU; }  ///< 0-based
+  // End-to-end protection, NVM Command Set Specification §3.2.4 (Read) and its sisters.
+  constexpr bool pract() const { return ((cdw12 >> 29U) & 1U) != 0; }
+  constexpr unsigned prchk() const { return (cdw12 >> 26U) & 7U; }  ///< bit 2 guard, 1 application tag, 0 reference tag
 };
+inline constexpr unsigned prchk_guard = 4, prchk_app = 2, prchk_ref = 1;
 static_assert(sizeof(Sqe) == 64);
 static_assert(offsetof(Sqe, cid) == 2 && offsetof(Sqe, nsid) == 4 && offsetof(Sqe, mptr) == 16);
 static_assert(offsetof(Sqe, prp1) == 24 && offsetof(Sqe, prp2) == 32 && offsetof(Sqe, cdw10) == 40 && offsetof(Sqe, cdw15) == 60);
@@ -126,6 +134,11 @@ enum class Status : std::uint16_t {
   aborted_sq_deletion = 0x008,
   invalid_namespace = 0x00b,
   command_sequence_error = 0x00c,
+  invalid_sgl_segment = 0x00d,
+  invalid_sgl_count = 0x00e,
+  data_sgl_length_invalid = 0x00f,
+  metadata_sgl_length_invalid = 0x010,
+  sgl_type_invalid = 0x011,
   prp_offset_invalid = 0x013,
   lba_out_of_range = 0x080,
   capacity_exceeded = 0x081,
@@ -150,8 +163,14 @@ enum class Status : std::uint16_t {
   controller_list_invalid = 0x11c,
   command_set_not_supported = 0x129,
   command_set_not_enabled = 0x12a,
+  invalid_protection_information = 0x181,
+  command_size_limit_exceeded = 0x183,
   write_fault = 0x280,
   unrecovered_read_error = 0x281,
+  guard_check_error = 0x282,
+  application_tag_check_error = 0x283,
+  reference_tag_check_error = 0x284,
+  compare_failure = 0x285,
   aborted_by_host = 0x371,
 };
 
@@ -202,8 +221,12 @@ enum class IoOpcode : std::uint8_t {
   flush = 0x00,
   write = 0x01,
   read = 0x02,
+  write_uncorrectable = 0x04,
+  compare = 0x05,
   write_zeroes = 0x08,
   dataset_management = 0x09,
+  verify = 0x0c,
+  copy = 0x19,
 };
 
 /// Command set identifiers, CSI.
@@ -278,6 +301,39 @@ struct DsmRange {
   std::uint64_t slba = 0;
 };
 static_assert(sizeof(DsmRange) == 16 && offsetof(DsmRange, slba) == 8);
-inline constexpr std::uint32_t dsm_deallocate = 1U << 2U;  ///< CDW11 bit AD
+inline constexpr std::uint32_t dsm_deallocate = 1U << 2U;   ///< CDW11 bit AD
+inline constexpr std::uint32_t zeroes_deallocate = 1U << 25U;  ///< Write Zeroes, CDW12 bit DEAC
+
+/// Copy, source range of descriptor format 0h, NVM Command Set Specification §3.2.2; up to 256 of them. Format 1h (40 bytes, for
+/// guards of 32 and 64 bits) has slba and nlb at the same places.
+struct CopyRange {
+  std::uint64_t rsvd0 = 0;
+  std::uint64_t slba = 0;
+  std::uint16_t nlb = 0;  ///< 0-based
+  std::array<std::uint8_t, 6> rsvd18{};
+  std::uint32_t eilbrt = 0;
+  std::uint16_t elbat = 0;
+  std::uint16_t elbatm = 0;
+};
+static_assert(sizeof(CopyRange) == 32 && offsetof(CopyRange, nlb) == 16 && offsetof(CopyRange, eilbrt) == 24);
+inline constexpr std::size_t copy_range_1h = 40;
+
+// ---- scatter gather lists, §4.1.2 ----
+
+enum class SglType : std::uint8_t { data_block = 0, bit_bucket = 1, segment = 2, last_segment = 3, keyed_data_block = 4, transport_data_block = 5 };
+
+struct SglDescriptor {
+  std::uint64_t address = 0;
+  std::uint32_t length = 0;
+  std::array<std::uint8_t, 3> rsvd12{};
+  std::uint8_t identifier = 0;  ///< type 7:4, subtype 3:0 (0: an address)
+
+  constexpr SglType type() const { return static_cast<SglType>(identifier >> 4U); }
+  constexpr unsigned subtype() const { return identifier & 0xfU; }
+  static constexpr SglDescriptor make(SglType type, std::uint64_t address, std::uint32_t length) {
+    return {.address = address, .length = length, .rsvd12 = {}, .identifier = static_cast<std::uint8_t>(static_cast<unsigned>(type) << 4U)};
+  }
+};
+static_assert(sizeof(SglDescriptor) == 16 && offsetof(SglDescriptor, length) == 8 && offsetof(SglDescriptor, identifier) == 15);
 
 }  // namespace flashpath::nvme

@@ -34,10 +34,11 @@ class Hostile {
   /// Fields that are legal often enough to get deep.
   Sqe sqe(bool admin) {
     Sqe s;
-    constexpr std::array<std::uint8_t, 6> io{0, 1, 2, 8, 9, 0x7f};
+    constexpr std::array<std::uint8_t, 12> io{0, 1, 2, 1, 2, 4, 5, 8, 9, 0x0c, 0x19, 0x7f};
     constexpr std::array<std::uint8_t, 8> adm{0x02, 0x06, 0x08, 0x09, 0x0a, 0x0c, 0x80, 0xff};
     s.opcode = admin ? adm[random.below(adm.size())] : io[random.below(io.size())];
     s.flags = random.below(20) == 0 ? static_cast<std::uint8_t>(random.next()) : std::uint8_t{0};
+    if (!admin && random.below(4) == 0) s.flags = 0x40;  // what the PRPs say, read as an SGL descriptor
     s.nsid = random.below(10) == 0 ? static_cast<std::uint32_t>(random.next()) : 1;
     s.prp1 = address();
     s.prp2 = address() & ~std::uint64_t{random.below(4) == 0 ? 7U : 0xfffU};
@@ -47,12 +48,13 @@ class Hostile {
     s.cdw12 = static_cast<std::uint32_t>(random.below(random.below(8) == 0 ? 300 : 64));
     s.cdw13 = static_cast<std::uint32_t>(random.next());
     s.cid = next_cid++;
+    if (next_cid == 0) next_cid = 1;
     return s;
   }
 
   Host host;
   Random random;
-  std::uint16_t next_cid = 0;
+  std::uint16_t next_cid = 1;
 };
 
 TEST(NvmeFuzz, EveryRandomCommandIsAnsweredExactlyOnce) {

@@ -85,14 +85,14 @@ class Host {
   Csts csts() const { return {read32(0x1c)}; }
 
   // ---- the driver ----
-  void enable(std::uint32_t admin_entries = 32, unsigned mps = 0) {
+  void enable(std::uint32_t admin_entries = 32, unsigned mps = 0, unsigned ams = 0) {
     admin = {.id = 0, .sq = 0x10000, .cq = 0x20000, .size = admin_entries, .cq_size = admin_entries};
     const std::vector<unsigned char> zeros(admin_entries * sizeof(Cqe), 0);
     memory.write(admin.cq, zeros.data(), zeros.size());
     write32(0x24, (admin_entries - 1) | ((admin_entries - 1) << 16U));
     write64(0x28, admin.sq);
     write64(0x30, admin.cq);
-    write32(0x14, Cc::make(true, mps).raw);
+    write32(0x14, Cc::make(true, mps, 0, 6, 4, ams).raw);
     agenda.run_until(agenda.now() + config.enable_time);
     ASSERT_TRUE(csts().rdy());
   }
@@ -110,19 +110,20 @@ class Host {
       create(id, sizes[i], sizes[i]);
     }
   }
-  HostQueue& create(std::uint16_t id, std::uint32_t size, std::uint32_t cq_size) {
+  HostQueue& create(std::uint16_t id, std::uint32_t size, std::uint32_t cq_size, QueueClass priority = QueueClass::urgent) {
     if (queues.size() <= id) queues.resize(id + 1U);
     queues[id] = {.id = id, .sq = 0x100'0000 + id * 0x20'0000ULL, .cq = 0x110'0000 + id * 0x20'0000ULL, .size = size, .cq_size = cq_size};
     const std::vector<unsigned char> zeros(cq_size * sizeof(Cqe), 0);
     memory.write(queues[id].cq, zeros.data(), zeros.size());
     const std::uint32_t high = std::uint32_t{id} << 16U;
     const Sqe create_cq{.opcode = 0x05, .prp1 = queues[id].cq, .cdw10 = id | ((cq_size - 1) << 16U), .cdw11 = 3U | high};
-    const Sqe create_sq{.opcode = 0x01, .prp1 = queues[id].sq, .cdw10 = id | ((size - 1) << 16U), .cdw11 = 1U | high};
+    const Sqe create_sq{.opcode = 0x01, .prp1 = queues[id].sq, .cdw10 = id | ((size - 1) << 16U), .cdw11 = 1U | high | static_cast<std::uint32_t>(priority) << 1U};
     EXPECT_EQ(admin_command(create_cq).code(), Status::success);
     EXPECT_EQ(admin_command(create_sq).code(), Status::success);
     return queues[id];
   }
-  void put(HostQueue& q, Sqe sqe) {
+  void put(HostQueue& q, Sqe sqe) {  // an identifier of 0: nobody's yet
+    if (sqe.cid == 0) sqe.cid = static_cast<std::uint16_t>(0x8000U | (free_cid++ & 0x7fffU));
     memory.write(q.sq + q.tail * sizeof(Sqe), &sqe, sizeof sqe);
     q.tail = q.tail + 1 == q.size ? 0 : q.tail + 1;
   }
@@ -306,6 +307,7 @@ class Host {
   HostQueue admin;
   std::deque<HostQueue> queues;  // references stay valid
   std::uint16_t next_cid = 1;
+  std::uint16_t free_cid = 0;
   std::vector<SeenDma> dmas;
   std::vector<SeenRequest> requests;
   std::vector<Completion> sent;

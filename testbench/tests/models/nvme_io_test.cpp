@@ -221,7 +221,7 @@ TEST(NvmeIo, EveryMistakeHasItsStatus) {
   EXPECT_EQ(with([](Sqe& s) { s.nsid = 33; }).code(), Status::invalid_namespace);
   EXPECT_EQ(with([](Sqe& s) { s.nsid = 2; }).code(), Status::invalid_field);  // inactive
   EXPECT_EQ(with([](Sqe& s) { s.nsid = 0xffff'ffff; }).code(), Status::invalid_namespace);
-  EXPECT_EQ(with([](Sqe& s) { s.flags = 0x40; }).code(), Status::invalid_field);  // SGL
+  EXPECT_EQ(with([](Sqe& s) { s.flags = 0xc0; }).code(), Status::invalid_field);  // PSDT 11b
   EXPECT_EQ(with([](Sqe& s) { s.flags = 0x01; }).code(), Status::invalid_field);  // fused
   EXPECT_EQ(with([](Sqe& s) { s.cdw12 = 256; }).code(), Status::invalid_field);   // 257 blocks: beyond MDTS
   EXPECT_EQ(with([](Sqe& s) { s.cdw10 = 262144; }).code(), Status::lba_out_of_range);
@@ -332,10 +332,20 @@ TEST(NvmeIo, PlacementTravelsToTheFtl) {
   Sqe sqe = Host::rw(IoOpcode::write, 0, 1, data_at);
   host.io(sqe);
   EXPECT_EQ(host.requests.back().stream_id, 0);
-  sqe.cdw12 |= 2U << 20U;
+  sqe.cdw12 |= 1U << 20U;
   sqe.cdw13 = 5U << 16U;
   host.io(sqe);
   EXPECT_EQ(host.requests.back().stream_id, 5);
+  host.controller.media({.handles = 6});
+  sqe.cdw12 += 1U << 20U;  // data placement: the handle must be there
+  host.io(sqe);
+  EXPECT_EQ(host.requests.back().stream_id, 5);
+  sqe.cdw13 = 6U << 16U;
+  EXPECT_EQ(host.io(sqe).code(), Status::success);
+  EXPECT_EQ(host.requests.back().stream_id, 0);
+  EXPECT_EQ(host.controller.statistics().invalid_placements.value, 1U);
+  sqe.cdw12 += 1U << 20U;
+  EXPECT_EQ(host.io(sqe).code(), Status::invalid_field);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 //   weighted        admin ▶ urgent ▶ { high, medium, low }: strictly; inside a class in turn. High, medium and low share rounds: each class may fetch as
 //                   many commands as its weight says, the higher one first; a round ends when no class that has commands has any left of its weight.
 //
+// A queue whose fetch is under way is not ready, so a class may miss its turn: what it had left, up to one weight, it has in the next round.
+//
 // Bounds, while a class always has commands: in w_h + w_m + w_l fetched commands of these three it gets exactly its weight; a queue of
 // n busy ones in its class is served at least once in n turns of the class. A turn fetches at most the arbitration burst.
 //
@@ -121,7 +123,7 @@ class Arbiter {
         if (left_[c] != 0 && !sets_[c + 1].empty())
           return {.queue = sets_[c + 1].next(last_[c + 1]), .limit = left_[c] < burst_ ? left_[c] : burst_};
       }
-      left_ = weights_;
+      for (std::size_t c = 0; c < 3; ++c) left_[c] = weights_[c] + (left_[c] < weights_[c] ? left_[c] : weights_[c]);
     }
     return {};
   }

@@ -54,7 +54,7 @@ TEST(NvmeCmb, ShowsItselfWhenAsked) {
   host.write64(0x50, base | 3U);
   EXPECT_EQ(host.controller.mmio_read(0x50, 8), base | 3U);
   EXPECT_EQ(host.read32(0x58), 0U);
-  host.write64(0x50, ~0ULL & ~0xfffULL | 3U);  // it would wrap around
+  host.write64(0x50, (~0ULL & ~0xfffULL) | 3U);  // it would wrap around
   EXPECT_EQ(host.read32(0x58), 1U);
   Host none;
   EXPECT_EQ(none.controller.mmio_read(0, 8) >> 57U & 1U, 0U);

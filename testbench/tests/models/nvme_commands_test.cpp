@@ -274,5 +274,44 @@ TEST(NvmeCommands, FusedAndUnknownOnesAreRefused) {
   host.expect_laws();
 }
 
+/// Whatever goes wrong with a read, nothing is sent: buffers of other commands stay inside.
+TEST(NvmeCommands, AFailedReadSendsNothing) {
+  Host host{Host::quick(), true};
+  host.bring_up();
+  fill(host.memory, data_at, 4096, 77);  // somebody else's data go through the controller's buffers
+  EXPECT_EQ(host.io(Host::rw(IoOpcode::write, 0, 1, data_at)).code(), Status::success);
+  EXPECT_EQ(host.io(Host::rw(IoOpcode::write_uncorrectable, 1, 1, 0)).code(), Status::success);
+  const std::uint64_t crooked = data_at + 0x8008;
+  host.memory.write(list_at, &crooked, 8);
+  struct Case {
+    const char* what;
+    Sqe sqe;
+    Status status;
+  };
+  const std::uint64_t to = data_at + 0x8000;
+  Sqe keyed = Host::rw(IoOpcode::read, 0, 1, to);
+  keyed.flags = 0x40;
+  keyed.prp2 = 0x40ULL << 56U | 4096;
+  Sqe other = Host::rw(IoOpcode::read, 0, 1, to);
+  other.nsid = 2;
+  const std::vector<Case> cases{{"Base 2.0 §4.1.1: PRP1 not on a dword", Host::rw(IoOpcode::read, 0, 1, to + 1), Status::prp_offset_invalid},
+                                {"Base 2.0 §4.1.1: PRP2 with an offset", Host::rw(IoOpcode::read, 0, 2, to, to + 8), Status::prp_offset_invalid},
+                                {"Base 2.0 §4.1.1: an entry with an offset", Host::rw(IoOpcode::read, 0, 3, to, list_at), Status::prp_offset_invalid},
+                                {"Base 2.0 §4.1.1: a list in no memory", Host::rw(IoOpcode::read, 0, 3, to, unmapped), Status::data_transfer_error},
+                                {"Base 2.0 §4.1.2: a keyed descriptor", keyed, Status::sgl_type_invalid},
+                                {"NVM 1.0 §3.2.4: beyond the end", Host::rw(IoOpcode::read, 262144, 1, to), Status::lba_out_of_range},
+                                {"NVM 1.0 §3.2.4: across the end", Host::rw(IoOpcode::read, 262143, 2, to, to + 4096), Status::lba_out_of_range},
+                                {"Base 2.0 §5.17.2.1: beyond MDTS", Host::rw(IoOpcode::read, 0, 257, to, list_at), Status::invalid_field},
+                                {"Base 2.0 §3.2.1: no such namespace", other, Status::invalid_namespace},
+                                {"NVM 1.0 §3.2.7: uncorrectable", Host::rw(IoOpcode::read, 1, 1, to), Status::unrecovered_read_error}};
+  for (const Case& c : cases) {
+    host.dmas.clear();
+    EXPECT_EQ(host.io(c.sqe).code(), c.status) << c.what;
+    for (const auto& d : host.data_dmas()) EXPECT_FALSE(d.write) << c.what;
+  }
+  EXPECT_EQ(bytes(host.memory, to, 3 * 4096), std::vector<unsigned char>(3 * 4096, 0));
+  host.expect_laws();
+}
+
 }  // namespace
 }  // namespace flashpath::nvme::test

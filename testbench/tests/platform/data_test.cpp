@@ -260,5 +260,22 @@ TEST(PlatformData, DataModeTakesTheTimesOfTimingMode) {
   EXPECT_EQ(timing.digest, data.digest);
 }
 
+/// Protection information made on the way in and checked on the way out, of every write and read; blocks of 512 B and 4 KiB.
+TEST(PlatformData, ProtectedBlocksComeBackAndDamagedOnesAreFound) {
+  for (const char* lba : {"nvme.lba=512B", "nvme.lba=4KiB"}) {
+    in_child([&]() -> double {
+      Settings settings = data_mode(false);
+      settings.insert(settings.end(), {lba, "nvme.metadata=8B", "nvme.protection=type1"});
+      Rig rig{"single-drive", settings};
+      auto& r = rig.job(verified(Rw::randrw, 32_MiB, 8000));
+      EXPECT_EQ(r.errors, 0U);
+      EXPECT_EQ(r.verify_errors, 0U);
+      EXPECT_GT(r.verified, 1000U);
+      rig.expect_sound({"client", "fabric_mem", "bus_crypto"});
+      return 0;
+    });
+  }
+}
+
 }  // namespace
 }  // namespace flashpath::test

@@ -36,7 +36,8 @@ constexpr FeatureTraits traits_of(std::uint8_t id) {
     case Feature::temperature_threshold:
     case Feature::number_of_queues:
     case Feature::interrupt_vector_configuration:
-    case Feature::keep_alive: return {yes, yes, no, no};
+    case Feature::keep_alive:
+    case Feature::command_set_profile: return {yes, yes, no, no};
     case Feature::error_recovery: return {yes, yes, no, yes};
     case Feature::timestamp: return {yes, yes, no, no, 8};
     case Feature::host_behavior: return {yes, yes, no, no, 512};

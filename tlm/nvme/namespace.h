@@ -25,6 +25,12 @@ struct Extent {
   std::uint64_t at = 0, drive = 0, length = 0;
 };
 
+/// The one that holds byte `at`; they are in ascending order, from 0 on, without gaps.
+inline const Extent& extent_at(const std::vector<Extent>& extents, std::uint64_t at) {
+  if (extents.size() == 1) return extents[0];
+  return *std::prev(std::ranges::upper_bound(extents, at, {}, &Extent::at));
+}
+
 /// Metadata is not part of the drive's address space: flash keeps it in the spare area beside the data it belongs to.
 struct Namespace {
   std::uint32_t nsid = 0;  ///< 0: there is none
@@ -50,17 +56,13 @@ struct Namespace {
     for (const Extent& e : extents) sum += {e.length};
     return sum;
   }
-  const Extent& extent(std::uint64_t at) const {
-    if (extents.size() == 1) return extents[0];
-    return *std::prev(std::ranges::upper_bound(extents, at, {}, &Extent::at));
-  }
   /// Where a byte lies on the drive, and how many from it on lie there in one piece.
   std::uint64_t place(std::uint64_t at) const {
-    const Extent& e = extent(at);
+    const Extent& e = extent_at(extents, at);
     return e.drive + (at - e.at);
   }
   std::uint64_t left(std::uint64_t at) const {
-    const Extent& e = extent(at);
+    const Extent& e = extent_at(extents, at);
     return e.length - (at - e.at);
   }
   /// Calls f(place on the drive, size) for every piece of [begin, end).

@@ -9,10 +9,9 @@ constexpr std::uint64_t grain = Namespaces::granule.count;
 }
 
 Namespaces::Namespaces(const Config& config, Bytes capacity) : capacity_{capacity}, taken_(ceil_div(capacity.count, grain)) {
-  pattern_ = {.metadata = config.metadata.count,
-              .extended = config.extended_lba && config.metadata.count != 0,
-              .first = config.protection_first,
-              .protection = config.protection};
+  pattern_.extended = config.extended_lba;
+  pattern_.first = config.protection_first;
+  pattern_.protection = config.protection;
   const auto offer = [&](Bytes lba, Bytes metadata) {
     const bool fits = config.read_chunk % lba == Bytes{} && config.write_chunk % lba == Bytes{} && config.mdts >= lba;
     const auto lbads = static_cast<std::uint8_t>(std::countr_zero(lba.count));
@@ -70,6 +69,12 @@ Namespace* Namespaces::create(Bytes size, std::uint8_t format, CommandSet set, S
   ns.set = set;
   ns.serial = created_++;
   shape(ns, format, size.count);
+  if (set == CommandSet::key_value) {  // its size is in bytes
+    ns.lba = 1;
+    ns.blocks = size.count;
+    ns.metadata = 0;
+    ns.protection = Protection::none;
+  }
   *slot = std::move(ns);
   return &*slot;
 }
@@ -81,9 +86,7 @@ void Namespaces::remove(Namespace& ns) {
   ns = Namespace{};
 }
 
-void Namespaces::reformat(Namespace& ns, std::uint8_t format) {
-  shape(ns, format, std::min(ns.blocks * ns.lba, ns.allocated().count));
-}
+void Namespaces::reformat(Namespace& ns, std::uint8_t format) { shape(ns, format, std::min(ns.blocks * ns.lba, ns.allocated().count)); }
 
 void Namespaces::shape(Namespace& ns, std::uint8_t format, std::uint64_t bytes) const {
   ns.format = format;

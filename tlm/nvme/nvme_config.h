@@ -47,6 +47,9 @@ struct Config {
   Duration admin_latency = 10us;
   Duration completion_latency = 300ns;
   Duration register_latency = 100ns;
+  Bytes kv_grain = 4_KiB;
+  Duration kv_index_time = 250ns;
+  Duration kv_index_latency = 1us;
   Duration enable_time = 1ms;
   std::uint32_t vendor_id = 0x1234;
   std::uint32_t device_id = 0xf1a5;
@@ -133,6 +136,12 @@ struct Config {
               Known::assumed, "status collection and completion queue bookkeeping in hardware", Range{0ns, 1ms}},
         Field{"register_latency", &C::register_latency, "register read, inside the controller", Known::assumed,
               "some tens of cycles of a 500 MHz fabric", Range{0ns, 1ms}},
+        Field{"kv_grain", &C::kv_grain, "key-value namespaces: values take whole multiples of this", Known::assumed,
+              "a mapping unit of TLC drives", Range{512_B, 1_MiB}},
+        Field{"kv_index_time", &C::kv_index_time, "key-value namespaces: time the index is taken by one command", Known::assumed,
+              "4 M look-ups/s, as many as front ends take commands", Range{0ns, 1ms}},
+        Field{"kv_index_latency", &C::kv_index_latency, "key-value namespaces: further delay of an index look-up, pipelined",
+              Known::assumed, "some dependent DRAM misses in a tree or hash of the controller's memory", Range{0ns, 1ms}},
         Field{"enable_time", &C::enable_time, "from CC.EN = 1 to CSTS.RDY = 1", Known::assumed,
               "NVMe 2.0 §3.5: bounded by CAP.TO; shortened, simulated boot is not studied", Range{0ns, 10s}},
         Field{"vendor_id", &C::vendor_id, "PCI vendor, in configuration space and Identify (VID)", Known::assumed,

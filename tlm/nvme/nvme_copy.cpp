@@ -103,16 +103,15 @@ bool ControllerModel::copy_metadata(Chunk& chunk) {
     std::memcpy(&range, c.data.data() + from * sizeof range, sizeof range);
     const bool counts = ns.protection != Protection::type3;
     const auto into = static_cast<std::uint32_t>((chunk.offset - c.segments[from].offset) / ns.lba);
-    const Expected source{.prchk = (c.sqe.cdw12 >> 12U) & 7U,
-                          .reference = range.eilbrt + (counts ? into : 0),
-                          .tag = range.elbat,
-                          .mask = range.elbatm};
+    const Expected source{
+        .prchk = (c.sqe.cdw12 >> 12U) & 7U, .reference = range.eilbrt + (counts ? into : 0), .tag = range.elbat, .mask = range.elbatm};
     const Expected target{.prchk = c.sqe.prchk(),
                           .reference = c.sqe.cdw14 + (counts ? static_cast<std::uint32_t>(chunk.offset / ns.lba) : 0),
                           .tag = static_cast<std::uint16_t>(c.sqe.cdw15),
                           .mask = static_cast<std::uint16_t>(c.sqe.cdw15 >> 16U)};
     Status status = check_tuples(ns, source, blocks, chunk.buffer, chunk.meta.data());
-    if (status == Status::success && c.sqe.pract()) insert_tuples(ns, target.reference, target.tag, blocks, chunk.buffer, chunk.meta.data());
+    if (status == Status::success && c.sqe.pract())
+      insert_tuples(ns, target.reference, target.tag, blocks, chunk.buffer, chunk.meta.data());
     else if (status == Status::success) status = check_tuples(ns, target, blocks, chunk.buffer, chunk.meta.data());
     if (status != Status::success) {
       copy_failed(c, chunk.offset);

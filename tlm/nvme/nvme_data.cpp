@@ -32,7 +32,7 @@ Chunk& ControllerModel::new_chunk(Command& c, ftl::RequestKind kind, std::uint64
   chunk.buffer = nullptr;
   ftl::Request& r = chunk.request;
   r.kind = kind;
-  r.address = {c.ns == nullptr ? 0 : c.ns->place(c.begin + offset)};
+  r.address = {c.ns == nullptr ? 0 : c.place(c.begin + offset)};
   r.size = {size};
   r.data = nullptr;
   r.stream_id = c.stream;
@@ -65,7 +65,8 @@ void ControllerModel::move(Chunk& chunk, bool to_host, Time now) {
   std::uint64_t begin = chunk.offset;
   std::uint64_t end = begin + chunk.request.size.count;
   unsigned char* bytes = chunk.buffer;
-  if (c.special) [[unlikely]] bytes = host_view(chunk, to_host, begin, end);
+  if (c.special) [[unlikely]]
+    bytes = host_view(chunk, to_host, begin, end);
   auto segment = c.segments.cbegin();
   if (c.segments.size() > 1) {
     const auto before = [](std::uint64_t at, const Segment& s) { return at < s.offset; };
@@ -75,7 +76,8 @@ void ControllerModel::move(Chunk& chunk, bool to_host, Time now) {
   const auto size = static_cast<Wide>(end - begin);
   if (c.io && to_host) moving_ += Bytes{end - begin};
   chunk.pieces = 1;
-  if (c.special) [[unlikely]] move_metadata(chunk, to_host, now);
+  if (c.special) [[unlikely]]
+    move_metadata(chunk, to_host, now);
   for (std::uint64_t at = begin; at < end; ++segment) {
     const std::uint64_t inside = at - segment->offset;
     const std::uint64_t length = std::min(end - at, segment->length - inside);
@@ -241,7 +243,8 @@ void ControllerModel::read_answered(Chunk& chunk, Time now) {
     return;
   }
   stats_.read_answered += r.size;
-  if (c.special && c.status == Status::success && !c.abandoned) [[unlikely]] check_read(chunk);
+  if (c.special && c.status == Status::success && !c.abandoned) [[unlikely]]
+    check_read(chunk);
   if (!c.abandoned && c.status == Status::success && !c.prps_ready) {
     waiting_for_prps_ += r.size;
     chunk.next = c.waiting;
@@ -297,7 +300,7 @@ void ControllerModel::pump_writes(Time now) {
       continue;
     }
     const std::uint64_t at = c.begin + c.asked;
-    std::uint64_t size = std::min({c.length - c.asked, step - at % step, c.ns->left(at)});
+    std::uint64_t size = std::min({c.length - c.asked, step - at % step, c.left(at)});
     if (c.work == Work::copy) size = std::min(size, copy_piece(c));
     if (c.asked < c.hole) size = std::min(size, c.hole - c.asked);
     if (staged_.count + size > config_.staging.count) break;
@@ -338,7 +341,8 @@ void ControllerModel::write_arrived(Time now, std::uint64_t arg) {
     return;
   }
   staged_not_sent_ -= chunk.request.size;
-  if (c.special && !chunk.failed && !c.abandoned) [[unlikely]] chunk.failed = !check_write(chunk);
+  if (c.special && !chunk.failed && !c.abandoned) [[unlikely]]
+    chunk.failed = !check_write(chunk);
   if (chunk.failed || c.abandoned) {
     drop_staged(chunk, now);
     return;

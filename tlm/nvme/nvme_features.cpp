@@ -78,6 +78,9 @@ void ControllerModel::set_feature(Command& c, Time now) {
     case Feature::error_recovery:
       if ((value >> 16U & 1U) != 0) return fail(c, Status::invalid_field);  // DULBE: deallocated blocks read as zeros, never as errors
       break;
+    case Feature::command_set_profile:
+      if ((value & 0x1ffU) != 0) return fail(c, Status::command_set_combination);  // there is one
+      break;
     case Feature::temperature_threshold:
       if (!smart_.set_threshold(value)) return fail(c, Status::invalid_field);
       return health_changed(now);

@@ -78,6 +78,7 @@ void ControllerModel::unmapped(Time now) {
   for (Namespace& ns : namespaces_.all()) {
     if (only == &ns) ns.for_pieces(0, ns.allocated().count, [&](std::uint64_t at, std::uint64_t size) { forget_metadata(at, size); });
     if (ns.nsid == 0 || (only != nullptr && only != &ns)) continue;
+    kv_spaces_[ns.nsid - 1] = nullptr;
     if (is_format(c)) {
       if (ns.set != CommandSet::nvm) continue;
       if (ns.format != lba_format(c)) namespace_changed(ns.nsid, now);

@@ -46,7 +46,7 @@ IdentifyController ControllerModel::identify_controller() const {
   id.oncs = 0x1df;  // Compare, Write Uncorrectable, Dataset Management, Write Zeroes, saved features, Timestamp, Verify, Copy
   id.cdfs = 3;      // copy descriptors 0h and 1h
   id.sgls = 1U | 1U << 16U | 1U << 17U | 1U << 19U;  // any alignment, bit buckets, metadata at any byte, or by a descriptor
-  id.vwc = 0x06;   // no volatile cache; Flush of all namespaces is supported
+  id.vwc = 0x06;                                     // no volatile cache; Flush of all namespaces is supported
   id.mnan = namespaces_.most();
   id.fna = 0x06;  // format of one namespace; a secure erase is of all, and may be cryptographic
   std::string name = "nqn.2024-01.org.flashpath:" + serial_;
@@ -83,6 +83,22 @@ IdentifyNamespace ControllerModel::identify_namespace(const Namespace* of, std::
     ns.dpc = static_cast<std::uint8_t>(1U << (static_cast<unsigned>(of->protection) - 1) | (of->first ? 8U : 16U));
     ns.dps = static_cast<std::uint8_t>(static_cast<unsigned>(of->protection) | (of->first ? 8U : 0U));
   }
+  return ns;
+}
+
+/// Key Value Command Set 1.0 §4.1.5.1.
+IdentifyKvNamespace ControllerModel::identify_kv(const Namespace& of) const {
+  const IdentifyNamespace common = identify_namespace(&of, of.format);
+  IdentifyKvNamespace ns{};
+  ns.nsze = of.blocks;
+  const std::unique_ptr<KvSpace>& space = kv_spaces_[of.nsid - 1];
+  ns.nuse = space == nullptr ? 0 : space->used();
+  ns.novg = static_cast<std::uint32_t>(config_.kv_grain.count);
+  ns.endgid = 1;
+  ns.nguid = common.nguid;
+  ns.eui64 = common.eui64;
+  ns.format[0].key_max = 16;
+  ns.format[0].value_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(config_.mdts.count, 0xffff'ffffU));
   return ns;
 }
 
@@ -130,7 +146,7 @@ void ControllerModel::identify_data(Command& c) {
   const Namespace* const active = namespaces_.active(nsid);
   const Namespace* const allocated = namespaces_.allocated(nsid);
   const auto valid = [&] { return namespaces_.valid(nsid) || (fail(c, Status::invalid_namespace), false); };
-  const auto known_set = [&] { return csi <= static_cast<unsigned>(CommandSet::nvm) || (fail(c, Status::invalid_field), false); };
+  const auto known_set = [&] { return csi <= static_cast<unsigned>(CommandSet::key_value) || (fail(c, Status::invalid_field), false); };
   const auto is_active = [&](const Namespace& ns) { return namespaces_.active(ns.nsid) != nullptr; };
   const auto is_allocated = [](const Namespace& ns) { return ns.nsid != 0; };
   const auto of_set = [&](const Namespace& ns) { return static_cast<unsigned>(ns.set) == csi; };
@@ -138,7 +154,8 @@ void ControllerModel::identify_data(Command& c) {
   switch (static_cast<Cns>(c.sqe.cdw10 & 0xffU)) {
     case Cns::ns:
       if (nsid == 0xffff'ffffU) put(c.data, identify_namespace(nullptr, 0));
-      else if (valid() && active != nullptr) put(c.data, identify_namespace(active, active->format));
+      else if (valid() && active != nullptr && active->set != CommandSet::nvm) fail(c, Status::invalid_field);
+      else if (c.status == Status::success && active != nullptr) put(c.data, identify_namespace(active, active->format));
       return;
     case Cns::controller: put(c.data, identify_controller()); return;
     case Cns::active_ns_list: ns_list(c, is_active); return;
@@ -148,7 +165,8 @@ void ControllerModel::identify_data(Command& c) {
       std::ranges::copy(ns_descriptors(*active), c.data.begin());
       return;
     case Cns::csi_ns:  // nothing beyond CNS 00h
-      if (known_set() && nsid != 0xffff'ffffU && valid() && active != nullptr && !of_set(*active)) fail(c, Status::invalid_field);
+      if (known_set() && nsid != 0xffff'ffffU && valid() && active != nullptr && !of_set(*active)) return fail(c, Status::invalid_field);
+      if (active != nullptr && active->set == CommandSet::key_value && c.status == Status::success) put(c.data, identify_kv(*active));
       return;
     case Cns::csi_controller: (void)known_set(); return;  // no limits beyond MDTS
     case Cns::csi_active_ns_list:
@@ -171,7 +189,8 @@ void ControllerModel::identify_data(Command& c) {
       if (known_set()) ns_list(c, [&](const Namespace& ns) { return is_allocated(ns) && of_set(ns); });
       return;
     case Cns::allocated_ns:
-      if (valid() && allocated != nullptr) put(c.data, identify_namespace(allocated, allocated->format));
+      if (valid() && allocated != nullptr && allocated->set == CommandSet::nvm)
+        put(c.data, identify_namespace(allocated, allocated->format));
       return;
     case Cns::controllers_of_ns:
       if (!valid()) return;
@@ -189,7 +208,7 @@ void ControllerModel::identify_data(Command& c) {
       return;
     case Cns::command_sets:
       if (const auto id = c.sqe.cdw10 >> 16U; id != 0 && id != 0xffffU) return fail(c, Status::invalid_field);
-      put(c.data, std::uint64_t{1});  // one combination: the NVM command set
+      put(c.data, std::uint64_t{3});  // one combination: NVM, key value
       return;
   }
   fail(c, Status::invalid_field);

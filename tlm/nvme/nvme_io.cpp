@@ -8,6 +8,12 @@
 namespace flashpath::nvme {
 
 void ControllerModel::execute_io(Command& c, Time now) {
+  if (const Namespace* ns = namespaces_.active(c.sqe.nsid); ns != nullptr && ns->set == CommandSet::key_value) [[unlikely]] {
+    c.ns = ns;
+    if (taken(c)) return fail(c, Status::format_in_progress);
+    c.executing = true;
+    return execute_kv(c, now);
+  }
   const auto opcode = static_cast<IoOpcode>(c.sqe.opcode);
   switch (opcode) {
     case IoOpcode::flush:
@@ -122,9 +128,13 @@ void ControllerModel::read(Command& c, Direction direction, Work work, Time now)
   c.work = work;
   if (work != Work::none) c.special = true;
   if (work != Work::verify) begin_data(c, now);
+  read_chunks(c, now);
+}
+
+void ControllerModel::read_chunks(Command& c, Time now) {
   const std::uint64_t step = config_.read_chunk.count;
   for (std::uint64_t at = 0; at < c.length && c.status == Status::success;) {
-    const std::uint64_t size = std::min({c.length - at, step - (c.begin + at) % step, c.ns->left(c.begin + at)});
+    const std::uint64_t size = std::min({c.length - at, step - (c.begin + at) % step, c.left(c.begin + at)});
     Chunk& chunk = new_chunk(c, ftl::RequestKind::read, at, size);
     if (c.special && data_mode_ && c.ns->protects()) load_metadata(c, chunk.request.address.count, size, chunk.earlier);
     outside.ftl(chunk.request, now);

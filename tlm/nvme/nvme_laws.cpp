@@ -18,6 +18,9 @@ void ControllerModel::check(Laws& laws, Time now) const {
   for (const auto& stage : stats_.stages) stages += stage.value;
   laws.equal("stages of all I/O commands", stages, "their latencies",
              stats_.read_latency.sum() + stats_.write_latency.sum() + stats_.other_latency.sum());
+  for (const auto& space : kv_spaces_) {
+    if (space != nullptr) laws.expect(space->sound(), "values and holes fill a key-value namespace, and none overlaps another");
+  }
   laws.expect(staged_ <= config_.staging, "staged write data fits the staging window");
   laws.equal("I/O contexts", config_.contexts + admin_contexts, "free + taken + reserved by fetches",
              free_contexts_[0] + free_contexts_[1] + commands_.outstanding() + reserved_);

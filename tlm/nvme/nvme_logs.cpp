@@ -66,8 +66,15 @@ void ControllerModel::log_page(Command& c, Time now) {
         log.admin[opcode] = supported;
       log.admin[0x0d] = log.admin[0x15] = supported | namespace_inventory;
       log.admin[0x80] = supported | changes_content | no_other_command;
-      for (const unsigned opcode : {0x00U, 0x02U, 0x05U, 0x0cU}) log.io[opcode] = supported;
-      for (const unsigned opcode : {0x01U, 0x04U, 0x08U, 0x09U, 0x19U}) log.io[opcode] = supported | changes_content;
+      const unsigned csi = c.sqe.cdw14 >> 24U;
+      if (csi > 1) return fail(c, Status::invalid_field);
+      const auto io = [&](std::initializer_list<unsigned> opcodes, std::uint32_t effects) {
+        for (const unsigned opcode : opcodes) log.io[opcode] = effects;
+      };
+      if (csi == 0) io({0x00, 0x02, 0x05, 0x0c}, supported);
+      if (csi == 0) io({0x01, 0x04, 0x08, 0x09, 0x19}, supported | changes_content);
+      if (csi == 1) io({0x00, 0x02, 0x06, 0x14}, supported);
+      if (csi == 1) io({0x01, 0x10}, supported | changes_content);
       data.assign(sizeof log, 0);
       put(data, log);
       break;

@@ -32,6 +32,7 @@ ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes cap
                    log2_of(config_.min_page, 4_KiB), log2_of(config_.max_page, 4_KiB), config_.weighted_arbitration);
   cmb_.resize(config_.cmb.count);
   if (!cmb_.empty()) cap_.raw |= 1ULL << 57U;  // CMBS
+  kv_spaces_.resize(config_.max_namespaces);
   sqs_.resize(1);  // they grow to the highest id created
   cqs_.resize(1);
   engines_.resize(config_.engines);
@@ -138,8 +139,8 @@ void ControllerModel::enable(Time now) {
   csts_ &= csts_nssro;
   shut_down_ = false;
   ++shutdowns_;
-  const bool valid = cc_.css() == 0 && (cc_.ams() == 0 || (cc_.ams() == 1 && cap_.weighted())) && cc_.mps() >= cap_.mpsmin() && cc_.mps() <= cap_.mpsmax() && (aqa_ & 0xfffU) != 0 &&
-                     (aqa_ >> 16U) != 0;
+  const bool valid = (cc_.css() == 0 || cc_.css() == css_all) && (cc_.ams() == 0 || (cc_.ams() == 1 && cap_.weighted())) &&
+                     cc_.mps() >= cap_.mpsmin() && cc_.mps() <= cap_.mpsmax() && (aqa_ & 0xfffU) != 0 && (aqa_ >> 16U) != 0;
   if (!valid) {
     csts_ |= csts_cfs;
     return;

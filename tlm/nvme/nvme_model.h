@@ -168,11 +168,19 @@ class ControllerModel {
   bool block_range(Command& command, bool limited);
   void take_ranges(Command& command, std::uint64_t size, Time now);
   void read(Command& command, Direction direction, Work work, Time now);
+  void read_chunks(Command& command, Time now);
   void write(Command& command, Time now);
   void io_ranges(Command& command, Time now);
   void trim_ranges(Command& command, Time now);
   bool place(Command& command);
   void write_zeroes(Command& command, Time now);
+
+  // nvme_kv.cpp: the key value command set
+  void execute_kv(Command& command, Time now);
+  void kv_looked_up(Time now, std::uint64_t command);
+  void kv_begin(Command& command, Time now);
+  void kv_finish(Command& command, Time now);
+  KvSpace& kv_space(const Namespace& ns);
 
   // nvme_copy.cpp: inside the drive
   void copy_ranges(Command& command, Time now);
@@ -258,6 +266,7 @@ class ControllerModel {
   void identify_data(Command& command);
   template <class Counts>
   void ns_list(Command& command, Counts counts) const;
+  IdentifyKvNamespace identify_kv(const Namespace& ns) const;
   std::vector<unsigned char> ns_descriptors(const Namespace& ns) const;
   void log_page(Command& command, Time now);
   void create_cq(Command& command);
@@ -391,6 +400,8 @@ class ControllerModel {
     std::uint32_t waits = 0;     // how many of those; 0: the FTL is at it
     std::uint32_t pieces = 0;    // its answers still to come
   } taking_;
+  std::vector<std::unique_ptr<KvSpace>> kv_spaces_;  // by namespace; null: empty, or none
+  Server kv_index_;
   std::set<std::uint32_t> changed_namespaces_;  // since the log was read
   Fifo<Command> async_requests_;
   Events events_;

@@ -36,17 +36,19 @@ void ControllerModel::create_namespace(Command& c) {
   IdentifyNamespace wanted{};
   std::memcpy(&wanted, c.data.data(), sizeof wanted);
   const std::uint32_t set = c.sqe.cdw11 >> 24U;
-  if (set != static_cast<std::uint32_t>(CommandSet::nvm)) return fail(c, Status::command_set_not_supported);
+  if (set > static_cast<std::uint32_t>(CommandSet::key_value)) return fail(c, Status::command_set_not_supported);
+  const bool keyed = set == static_cast<std::uint32_t>(CommandSet::key_value);  // its size is in bytes
   const unsigned format = (wanted.flbas & 0xfU) | (wanted.flbas >> 1U & 0x30U);
-  if (format >= namespaces_.formats().size() || wanted.dps != 0) return fail(c, Status::invalid_format);
+  if (format >= (keyed ? 1 : namespaces_.formats().size()) || wanted.dps != 0) return fail(c, Status::invalid_format);
   if (wanted.nsze == 0 || (wanted.nmic & 1U) != 0 || wanted.anagrpid != 0 || wanted.nvmsetid != 0 || wanted.endgid > 1) {
     return fail(c, Status::invalid_field);
   }
-  if (wanted.ncap != wanted.nsze) return fail(c, Status::thin_provisioning);
-  const Bytes lba = namespaces_.lba_of(format);
+  if (!keyed && wanted.ncap != wanted.nsze) return fail(c, Status::thin_provisioning);
+  const Bytes lba = keyed ? 1_B : namespaces_.lba_of(format);
   if (wanted.nsze > capacity_ / lba) return fail(c, Status::namespace_capacity);
   Status status{};
-  const Namespace* const ns = namespaces_.create(wanted.nsze * lba, static_cast<std::uint8_t>(format), CommandSet::nvm, status);
+  const Namespace* const ns =
+      namespaces_.create(wanted.nsze * lba, static_cast<std::uint8_t>(format), static_cast<CommandSet>(set), status);
   if (ns == nullptr) return fail(c, status);
   c.result = ns->nsid;
 }
@@ -67,6 +69,7 @@ void ControllerModel::attach(Command& c, Time now) {
   if (ns == nullptr || ns->leaving) return fail(c, Status::invalid_field);  // deleted meanwhile
   const bool attach = (c.sqe.cdw10 & 0xfU) == 0;
   if (attach == ns->attached) return fail(c, attach ? Status::namespace_attached : Status::namespace_not_attached);
+  if (attach && ns->set != CommandSet::nvm && cc_.css() != css_all) return fail(c, Status::command_set_not_enabled);
   ns->attached = attach;
   namespace_changed(ns->nsid, now);
 }

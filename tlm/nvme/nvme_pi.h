@@ -26,7 +26,8 @@ struct Expected {
 };
 
 /// `blocks` blocks of data, and their metadata (dense). success, or the first error: guard, application tag, reference tag.
-Status check_tuples(const Namespace& ns, const Expected& expected, std::uint64_t blocks, const unsigned char* data, const unsigned char* meta);
+Status check_tuples(const Namespace& ns, const Expected& expected, std::uint64_t blocks, const unsigned char* data,
+                    const unsigned char* meta);
 void insert_tuples(const Namespace& ns, std::uint32_t reference, std::uint16_t tag, std::uint64_t blocks, const unsigned char* data,
                    unsigned char* meta);
 

@@ -27,7 +27,8 @@ bool ControllerModel::protect(Command& c, bool moves) {
   if (ns.metadata == 0) return true;
   c.special = true;
   const std::uint64_t blocks = c.length / ns.lba;
-  c.meta_moves = moves && !(ns.protects() && c.sqe.pract() && ns.metadata == tuple_bytes);  // the only metadata is inserted or stripped here
+  c.meta_moves =
+      moves && !(ns.protects() && c.sqe.pract() && ns.metadata == tuple_bytes);  // the only metadata is inserted or stripped here
   c.meta_address = c.sqe.mptr;
   if (c.meta_moves && ns.extended) c.transfer += blocks * ns.metadata;
   if (moves && c.transfer > config_.mdts.count) {

@@ -131,9 +131,7 @@ void ControllerModel::fetch_arrived(Time now, std::uint64_t arg) {
     Server& engine = engines_[next_engine_];
     next_engine_ = next_engine_ + 1 == engines_.size() ? 0 : next_engine_ + 1;
     Duration latency = config_.admin_latency;
-    if (!command.admin) {
-      latency = reads_flash(command.sqe.opcode) ? config_.read_latency : config_.write_latency;
-    }
+    if (!command.admin) { latency = reads_flash(command.sqe.opcode) ? config_.read_latency : config_.write_latency; }
     const Window window = engine.serve(now, config_.command_time, latency);
     stats_.front_ends += config_.command_time;
     agenda_.post<&ControllerModel::process>(window.done, this, reinterpret_cast<std::uint64_t>(&command));
@@ -171,6 +169,8 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   c.begun = c.abandoned = c.io = c.prps_ready = c.executing = c.finished = c.ended = false;
   c.direction = Direction::none;
   c.ns = nullptr;
+  c.value = nullptr;
+  c.keyed = false;
   c.status = Status::success;
   c.result = 0;
   c.pending = 1;
@@ -227,6 +227,12 @@ void ControllerModel::process(Time now, std::uint64_t arg) {
 /// One thing less to wait for; the last one ends the command.
 void ControllerModel::release(Command& command, Time now) {
   if (--command.pending != 0) return;
+  if (command.keyed) [[unlikely]] {
+    command.keyed = false;
+    ++command.pending;
+    kv_finish(command, now);
+    if (--command.pending != 0) return;
+  }
   if (command.executing) {
     command.executing = false;
     if (taken(command) && --taking_.waits == 0) unmap_namespaces(now);

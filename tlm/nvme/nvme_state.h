@@ -10,6 +10,7 @@
 #include "base/timeline.h"
 #include "base/units.h"
 #include "ftl/ftl_request.h"
+#include "nvme/kv_space.h"
 #include "nvme/namespace.h"
 #include "nvme/nvme_arbiter.h"
 #include "nvme/spec.h"
@@ -126,11 +127,11 @@ struct Command {
   std::uint16_t sq = 0;
   std::uint16_t cq = 0;
   bool admin = false;
-  bool twice = false;      ///< its identifier is another command's
-  bool abandoned = false;  ///< its queues are gone (reset): finish what is under way, post nothing
-  bool io = false;         ///< a user's read or write: its data is bulk
-  bool special = false;    ///< metadata, or work beside moving data
-  bool sgl = false;        ///< `list` is an SGL segment
+  bool twice = false;       ///< its identifier is another command's
+  bool abandoned = false;   ///< its queues are gone (reset): finish what is under way, post nothing
+  bool io = false;          ///< a user's read or write: its data is bulk
+  bool special = false;     ///< metadata, or work beside moving data
+  bool sgl = false;         ///< `list` is an SGL segment
   bool last_list = false;   ///< ... the last one
   bool meta_list = false;   ///< ... the one descriptor of the metadata
   bool meta_moves = false;  ///< metadata crosses the link
@@ -146,12 +147,14 @@ struct Command {
   std::uint32_t result = 0;  ///< completion dword 0
   std::uint32_t pending = 0;
 
-  const Namespace* ns = nullptr;    ///< an I/O command's; null: all, or none
-  std::uint64_t begin = 0;          ///< first byte in the namespace
-  std::uint64_t length = 0;         ///< bytes moved, without metadata
-  std::uint64_t transfer = 0;       ///< bytes that the data pointer must describe
-  std::uint64_t asked = 0;          ///< write: bytes asked of the host so far
-  std::uint64_t hole = 0;           ///< Write Zeroes: [hole, hole_end) is unmapped instead
+  const Namespace* ns = nullptr;  ///< an I/O command's; null: all, or none
+  bool keyed = false;             ///< of the key value command set; kv_finish() follows
+  Value* value = nullptr;         ///< whose space it uses; its bytes begin at 0
+  std::uint64_t begin = 0;        ///< first byte in the namespace
+  std::uint64_t length = 0;       ///< bytes moved, without metadata
+  std::uint64_t transfer = 0;     ///< bytes that the data pointer must describe
+  std::uint64_t asked = 0;        ///< write: bytes asked of the host so far
+  std::uint64_t hole = 0;         ///< Write Zeroes: [hole, hole_end) is unmapped instead
   std::uint64_t hole_end = 0;
   std::vector<unsigned char> data;  ///< of admin commands and ranges
   std::vector<Segment> segments;
@@ -159,9 +162,9 @@ struct Command {
   std::vector<std::uint64_t> list;  ///< a PRP list page, or descriptors of an SGL segment (two each)
   std::uint64_t list_at = 0;        ///< SGL: what is left of the segment
   std::uint64_t list_left = 0;
-  std::uint32_t descriptors = 0;    ///< SGL: read so far
-  std::uint64_t meta_address = 0;   ///< metadata that has a pointer of its own
-  Chunk* waiting = nullptr;         ///< read: pieces that came before the PRP list
+  std::uint32_t descriptors = 0;   ///< SGL: read so far
+  std::uint64_t meta_address = 0;  ///< metadata that has a pointer of its own
+  Chunk* waiting = nullptr;        ///< read: pieces that came before the PRP list
 
   Time entered{};
   Time data_end{};
@@ -170,6 +173,10 @@ struct Command {
   Cqe cqe{};
   Command* aborter = nullptr;  ///< an Abort that waits for this one to leave
   Command* next = nullptr;
+  /// Where a byte of its namespace, or value, lies on the drive, and how many from it on lie there in one piece.
+  std::uint64_t place(std::uint64_t at) const { return value == nullptr ? ns->place(at) : value->place(at); }
+  std::uint64_t left(std::uint64_t at) const { return value == nullptr ? ns->left(at) : value->left(at); }
+
   Command* newer = nullptr;  ///< all commands inside, doubly linked
   Command* older = nullptr;
 };

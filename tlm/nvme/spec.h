@@ -49,10 +49,10 @@ struct Cap {
   constexpr std::uint32_t css() const { return static_cast<std::uint32_t>((raw >> 37U) & 0xffU); }  ///< bit 0: NVM command set
   constexpr unsigned mpsmin() const { return static_cast<unsigned>((raw >> 48U) & 0xfU); }          ///< page 4 KiB << mpsmin
   constexpr unsigned mpsmax() const { return static_cast<unsigned>((raw >> 52U) & 0xfU); }
-  /// Contiguous queues required, subsystem reset, NVM command set, ready with media (CRMS.CRWMS).
+  /// Contiguous queues required, subsystem reset, NVM command set and others, ready with media (CRMS.CRWMS).
   static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax,
                             bool weighted = false) {
-    std::uint64_t raw = (mqes & 0xffffU) | (1ULL << 16U) | (1ULL << 36U) | (1ULL << 37U) | (1ULL << 59U);
+    std::uint64_t raw = (mqes & 0xffffU) | (1ULL << 16U) | (1ULL << 36U) | (1ULL << 37U) | (1ULL << 43U) | (1ULL << 59U);
     if (weighted) raw |= 1ULL << 17U;
     raw |= static_cast<std::uint64_t>(to & 0xffU) << 24U;
     raw |= static_cast<std::uint64_t>(dstrd & 0xfU) << 32U;
@@ -143,6 +143,10 @@ enum class Status : std::uint16_t {
   lba_out_of_range = 0x080,
   capacity_exceeded = 0x081,
   format_in_progress = 0x084,
+  invalid_value_size = 0x085,
+  invalid_key_size = 0x086,
+  key_does_not_exist = 0x087,
+  key_exists = 0x089,
   cq_invalid = 0x100,
   invalid_qid = 0x101,
   invalid_queue_size = 0x102,
@@ -163,6 +167,7 @@ enum class Status : std::uint16_t {
   controller_list_invalid = 0x11c,
   command_set_not_supported = 0x129,
   command_set_not_enabled = 0x12a,
+  command_set_combination = 0x12b,
   invalid_protection_information = 0x181,
   command_size_limit_exceeded = 0x183,
   write_fault = 0x280,
@@ -229,6 +234,11 @@ enum class IoOpcode : std::uint8_t {
   copy = 0x19,
 };
 
+/// Key value command set, NVMe Key Value Command Set Specification 1.0 §3.
+enum class KvOpcode : std::uint8_t { flush = 0x00, store = 0x01, retrieve = 0x02, list = 0x06, remove = 0x10, exist = 0x14 };
+
+inline constexpr unsigned css_all = 6;  ///< CC.CSS: all command sets that the controller has
+
 /// Command set identifiers, CSI.
 enum class CommandSet : std::uint8_t { nvm = 0, key_value = 1 };
 
@@ -266,6 +276,7 @@ enum class Feature : std::uint8_t {  ///< §5.27.1
   async_event_configuration = 0x0b,
   timestamp = 0x0e,
   keep_alive = 0x0f,
+  command_set_profile = 0x19,
   host_behavior = 0x16,
   software_progress = 0x80,
 };
@@ -301,7 +312,7 @@ struct DsmRange {
   std::uint64_t slba = 0;
 };
 static_assert(sizeof(DsmRange) == 16 && offsetof(DsmRange, slba) == 8);
-inline constexpr std::uint32_t dsm_deallocate = 1U << 2U;   ///< CDW11 bit AD
+inline constexpr std::uint32_t dsm_deallocate = 1U << 2U;      ///< CDW11 bit AD
 inline constexpr std::uint32_t zeroes_deallocate = 1U << 25U;  ///< Write Zeroes, CDW12 bit DEAC
 
 /// Copy, source range of descriptor format 0h, NVM Command Set Specification §3.2.2; up to 256 of them. Format 1h (40 bytes, for
@@ -320,7 +331,14 @@ inline constexpr std::size_t copy_range_1h = 40;
 
 // ---- scatter gather lists, §4.1.2 ----
 
-enum class SglType : std::uint8_t { data_block = 0, bit_bucket = 1, segment = 2, last_segment = 3, keyed_data_block = 4, transport_data_block = 5 };
+enum class SglType : std::uint8_t {
+  data_block = 0,
+  bit_bucket = 1,
+  segment = 2,
+  last_segment = 3,
+  keyed_data_block = 4,
+  transport_data_block = 5
+};
 
 struct SglDescriptor {
   std::uint64_t address = 0;

@@ -191,6 +191,39 @@ static_assert(offsetof(IdentifyNamespace, nguid) == 104);
 static_assert(offsetof(IdentifyNamespace, lbaf) == 128);
 static_assert(offsetof(IdentifyNamespace, vs) == 384);
 
+/// Identify Namespace of the key value command set, CNS 05h with CSI 01h (Key Value Command Set 1.0 §4.1.5.1).
+struct KvFormat {
+  std::uint16_t key_max;  ///< bytes
+  std::uint8_t rsvd2;
+  std::uint8_t options;
+  std::uint32_t value_max;  ///< bytes
+  std::uint32_t keys_max;   ///< 0: no limit
+  std::uint32_t rsvd12;
+};
+struct IdentifyKvNamespace {
+  std::uint64_t nsze;  ///< bytes
+  std::uint64_t rsvd8;
+  std::uint64_t nuse;
+  std::uint8_t nsfeat;
+  std::uint8_t nkvf;  ///< formats, 0-based
+  std::uint8_t nmic;
+  std::uint8_t rescap;
+  std::uint8_t fpi;
+  std::array<std::uint8_t, 3> rsvd29;
+  std::uint32_t novg;  ///< optimal granularity of values
+  std::uint32_t anagrpid;
+  std::array<std::uint8_t, 3> rsvd40;
+  std::uint8_t nsattr;
+  std::uint16_t nvmsetid;
+  std::uint16_t endgid;
+  std::array<std::uint8_t, 16> nguid;
+  std::array<std::uint8_t, 8> eui64;
+  std::array<KvFormat, 16> format;
+  std::array<std::uint8_t, 3768> rest;
+};
+static_assert(sizeof(IdentifyKvNamespace) == 4096 && offsetof(IdentifyKvNamespace, novg) == 32);
+static_assert(offsetof(IdentifyKvNamespace, nguid) == 48 && offsetof(IdentifyKvNamespace, format) == 72);
+
 /// Namespace identifier types of CNS 03h; each descriptor is this head and `nidl` bytes.
 struct NsDescriptorHead {
   std::uint8_t nidt;  ///< 1 EUI64, 2 NGUID, 3 UUID, 4 CSI

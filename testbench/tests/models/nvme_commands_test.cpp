@@ -107,9 +107,9 @@ TEST(NvmeWriteZeroes, WithDeallocateOnlyTheEdgesAreProgrammed) {
   std::vector<Seen> seen;
   for (const auto& r : host.requests) seen.emplace_back(r.kind, r.address.count, r.size.count);
   std::ranges::sort(seen, {}, [](const Seen& s) { return std::get<1>(s); });
-  EXPECT_EQ(seen, (std::vector<Seen>{{ftl::RequestKind::write, 1536, 2560},
-                                     {ftl::RequestKind::trim, 4096, 16384},
-                                     {ftl::RequestKind::write, 20480, 1536}}));
+  EXPECT_EQ(seen,
+            (std::vector<Seen>{
+                {ftl::RequestKind::write, 1536, 2560}, {ftl::RequestKind::trim, 4096, 16384}, {ftl::RequestKind::write, 20480, 1536}}));
   EXPECT_EQ(host.flash.at<unsigned char>(1535), 1);
   EXPECT_EQ(host.flash.at<unsigned char>(1536), 0);
   EXPECT_EQ(host.flash.at<unsigned char>(22015), 0);

@@ -42,7 +42,7 @@ TEST(NvmeFeatures, AnswerAsTheStandardSays) {
 TEST(NvmeFeatures, EveryIdentifier) {
   Rig host;
   const std::map<std::uint32_t, std::uint32_t> capabilities{{0x01, 5}, {0x02, 5}, {0x04, 4}, {0x05, 6}, {0x07, 4}, {0x08, 5}, {0x09, 4},
-                                                            {0x0a, 5}, {0x0b, 5}, {0x0e, 4}, {0x0f, 4}, {0x16, 4}, {0x80, 5}};
+                                                            {0x0a, 5}, {0x0b, 5}, {0x0e, 4}, {0x0f, 4}, {0x16, 4}, {0x80, 5}, {0x19, 4}};
   for (std::uint32_t id = 0; id < 256; ++id) {
     const auto found = capabilities.find(id);
     const std::uint32_t nsid = id == 5 ? 1 : 0;

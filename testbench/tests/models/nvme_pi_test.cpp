@@ -28,8 +28,8 @@ std::uint16_t reference_crc(const unsigned char* bytes, std::size_t size) {
 TEST(NvmePi, TheGuardHasItsPublishedCheckValues) {
   const std::string_view nine = "123456789";
   const auto crc = [](std::string_view s) { return crc16_t10dif(reinterpret_cast<const unsigned char*>(s.data()), s.size()); };
-  EXPECT_EQ(crc(nine), 0xd0db);  // catalogue of parametrised CRCs: CRC-16/T10-DIF
-  EXPECT_EQ(crc(std::string(32, '\0')), 0);  // SBC-4: all zeroes
+  EXPECT_EQ(crc(nine), 0xd0db);                     // catalogue of parametrised CRCs: CRC-16/T10-DIF
+  EXPECT_EQ(crc(std::string(32, '\0')), 0);         // SBC-4: all zeroes
   EXPECT_EQ(crc(std::string(32, '\xff')), 0xa293);  // SBC-4: all ones
   std::string up;
   for (int i = 0; i < 32; ++i) up.push_back(static_cast<char>(i));
@@ -42,7 +42,8 @@ TEST(NvmePi, TheGuardIsThatOfTheBitwiseReference) {
     std::vector<unsigned char> bytes(random.below(700));
     for (auto& b : bytes) b = static_cast<unsigned char>(random.next());
     const std::size_t cut = random.below(bytes.size() + 1);
-    ASSERT_EQ(crc16_t10dif(bytes.data() + cut, bytes.size() - cut, crc16_t10dif(bytes.data(), cut)), reference_crc(bytes.data(), bytes.size()));
+    ASSERT_EQ(crc16_t10dif(bytes.data() + cut, bytes.size() - cut, crc16_t10dif(bytes.data(), cut)),
+              reference_crc(bytes.data(), bytes.size()));
   }
 }
 
@@ -114,7 +115,8 @@ struct Protected : Host {
     memory.write(data_at, nothing.data(), nothing.size());
     memory.write(meta_at, nothing.data(), nothing.size());
   }
-  Sqe command(IoOpcode op, std::uint64_t slba, std::uint32_t blocks, unsigned prchk, std::uint32_t reference, std::uint16_t tag, bool pract) {
+  Sqe command(IoOpcode op, std::uint64_t slba, std::uint32_t blocks, unsigned prchk, std::uint32_t reference, std::uint16_t tag,
+              bool pract) {
     Sqe sqe = Host::rw(op, slba, blocks, 0);
     sqe.mptr = meta_at;
     sqe.cdw12 |= prchk << 26U | (pract ? 1U << 29U : 0U);
@@ -135,7 +137,8 @@ std::vector<Shape> shapes() {
     for (const std::uint64_t metadata : {8U, 16U, 64U}) {
       for (const bool extended : {false, true}) {
         for (const bool first : {false, true}) {
-          for (const Protection p : {Protection::type1, Protection::type2, Protection::type3}) all.push_back({lba, metadata, extended, first, p});
+          for (const Protection p : {Protection::type1, Protection::type2, Protection::type3})
+            all.push_back({lba, metadata, extended, first, p});
         }
       }
     }
@@ -162,7 +165,8 @@ TEST(NvmePi, TuplesOfTheHostPassEveryNamespaceUnchanged) {
     const std::uint64_t list_bytes = pages > 2 ? (pages - 1) * 8 : 0;
     EXPECT_EQ(host.dma_bytes, 2 * (64 + 16 + list_bytes + blocks * (s.lba + s.metadata)));
     // read from the middle, and not the whole
-    ASSERT_EQ(host.io(host.command(IoOpcode::read, slba + 7, 5, check, s.protection == Protection::type3 ? slba : slba + 7, 0x1234, false)).code(),
+    ASSERT_EQ(host.io(host.command(IoOpcode::read, slba + 7, 5, check, s.protection == Protection::type3 ? slba : slba + 7, 0x1234, false))
+                  .code(),
               Status::success);
     ASSERT_EQ(host.io(host.command(IoOpcode::verify, slba, blocks, check, slba, 0x1234, false)).code(), Status::success);
     host.place();
@@ -188,14 +192,18 @@ TEST(NvmePi, EveryWrongTupleIsFoundWithItsOwnStatusWhereverItIsChecked) {
         host.meta[block * 8 + w.byte] ^= 1U;
         host.place();
         EXPECT_EQ(host.io(host.command(IoOpcode::write, slba, blocks, w.check, slba, 0x42, false)).code(), w.status);
-        EXPECT_EQ(host.io(host.command(IoOpcode::write, slba, blocks, 7U & ~w.check & (p == Protection::type3 ? 6U : 7U), slba, 0x42, false)).code(),
-                  Status::success);
+        EXPECT_EQ(
+            host.io(host.command(IoOpcode::write, slba, blocks, 7U & ~w.check & (p == Protection::type3 ? 6U : 7U), slba, 0x42, false))
+                .code(),
+            Status::success);
         for (const IoOpcode op : {IoOpcode::read, IoOpcode::verify, IoOpcode::compare}) {
           EXPECT_EQ(host.io(host.command(op, slba, blocks, w.check, slba, 0x42, false)).code(), w.status) << static_cast<int>(op);
           EXPECT_EQ(host.io(host.command(op, slba, blocks, 0, slba, 0x42, false)).code(), Status::success);
         }
-        EXPECT_EQ(host.io(host.command(IoOpcode::read, slba, block == 0 ? 1 : static_cast<std::uint32_t>(block), w.check, slba, 0x42, false)).code(),
-                  block == 0 ? w.status : Status::success);  // what lies before it
+        EXPECT_EQ(
+            host.io(host.command(IoOpcode::read, slba, block == 0 ? 1 : static_cast<std::uint32_t>(block), w.check, slba, 0x42, false))
+                .code(),
+            block == 0 ? w.status : Status::success);  // what lies before it
       }
     }
     // a wrong bit of the data is the guard's to find

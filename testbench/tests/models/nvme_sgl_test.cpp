@@ -150,18 +150,25 @@ TEST_F(NvmeSgl, EveryMistakeHasItsStatus) {
       {"§4.1.2.1 vendor", Status::sgl_type_invalid, [&] { return of(static_cast<SglType>(15), data_at, 4096); }},
       {"§4.1.2.1 offset subtype", Status::sgl_type_invalid, [&] { return of(data_block, 0, 4096, 1); }},
       {"§4.1.2.1 segment, offset subtype", Status::sgl_type_invalid, [&] { return of(last_segment, far, 16, 1); }},
-      {"§4.1.2 keyed inside a segment", Status::sgl_type_invalid, [&] { return listed(last_segment, {of(keyed_data_block, data_at, 4096)}); }},
+      {"§4.1.2 keyed inside a segment", Status::sgl_type_invalid,
+       [&] { return listed(last_segment, {of(keyed_data_block, data_at, 4096)}); }},
       {"§4.1.2 too short", Status::data_sgl_length_invalid, [&] { return block(data_at, 4095); }},
       {"§4.1.2 too long", Status::data_sgl_length_invalid, [&] { return block(data_at, 4097); }},
       {"§4.1.2 longest", Status::data_sgl_length_invalid, [&] { return block(data_at, 0xffff'ffffU); }},
       {"§4.1.2 nothing", Status::data_sgl_length_invalid, [&] { return block(data_at, 0); }},
-      {"§4.1.2 too long in the list", Status::data_sgl_length_invalid, [&] { return listed(last_segment, {good, block(data_at, 1)}); }},
+      {"§4.1.2 too long in the list", Status::data_sgl_length_invalid,
+       [&] {
+         return listed(last_segment, {good, block(data_at, 1)});
+       }},
       {"§4.1.2 empty segment", Status::invalid_sgl_segment, [&] { return of(SglType::segment, far, 0); }},
       {"§4.1.2 half a descriptor", Status::invalid_sgl_segment, [&] { return of(last_segment, far, 24); }},
       {"§4.1.2 unaligned segment", Status::invalid_sgl_segment, [&] { return of(last_segment, far + 4, 16); }},
       {"§4.1.2 segment in the last segment", Status::invalid_sgl_segment, [&] { return listed(last_segment, {inner}); }},
       {"§4.1.2 no pointer at the end", Status::invalid_sgl_segment, [&] { return listed(SglType::segment, {good}); }},
-      {"§4.1.2 pointer not at the end", Status::invalid_sgl_count, [&] { return listed(SglType::segment, {inner, good}); }},
+      {"§4.1.2 pointer not at the end", Status::invalid_sgl_count,
+       [&] {
+         return listed(SglType::segment, {inner, good});
+       }},
       {"a loop", Status::invalid_sgl_count, [&] { return listed(SglType::segment, {of(SglType::segment, list_at, 16)}); }},
       {"a segment of 4 GiB of nothing", Status::invalid_sgl_count, [&] { return of(last_segment, 0x5000'0000, 0xffff'fff0U); }},
       {"unmapped segment", Status::data_transfer_error, [&] { return of(last_segment, unmapped, 16); }},

@@ -90,8 +90,8 @@ IoOptions beside_of(const IoOptions& o) {
   b.ramp = o.ramp;
   b.seed = o.seed + 1;
   UserErrors errors;
-  const std::map<std::string, std::string*> texts{{"rw", &b.rw},     {"bs", &b.bs},       {"size", &b.size},
-                                                  {"offset", &b.offset}, {"offset_increment", &b.offset_increment}, {"prio", &b.prio}};
+  const std::map<std::string, std::string*> texts{
+      {"rw", &b.rw}, {"bs", &b.bs}, {"size", &b.size}, {"offset", &b.offset}, {"offset_increment", &b.offset_increment}, {"prio", &b.prio}};
   const std::map<std::string, std::uint32_t*> counts{{"iodepth", &b.iodepth}, {"numjobs", &b.numjobs}, {"rwmixread", &b.mix}};
   std::string_view rest = o.beside;
   while (!rest.empty()) {
@@ -104,7 +104,9 @@ IoOptions beside_of(const IoOptions& o) {
     if (const auto text = texts.find(key); text != texts.end() && !value.empty()) *text->second = value;
     else if (key == "rate_iops" && parse(given, b.rate_iops)) continue;
     else if (const auto count = counts.find(key); count == counts.end() || !parse(given, *count->second))
-      errors.add("--beside " + word + ": not one of rw=, bs=, size=, offset=, offset_increment=, prio=, iodepth=, numjobs=, rwmixread=, rate_iops= with its value");
+      errors.add(
+          "--beside " + word +
+          ": not one of rw=, bs=, size=, offset=, offset_increment=, prio=, iodepth=, numjobs=, rwmixread=, rate_iops= with its value");
   }
   errors.raise_if_any();
   return b;
@@ -120,8 +122,8 @@ std::string classes_of(const IoOptions& o, const IoOptions* beside, const firmwa
   }
   const std::uint64_t all = std::uint64_t{o.numjobs} + (beside == nullptr ? 0 : beside->numjobs);
   if (all > config.cores)
-    errors.add(fmt::format("--prio: a class is that of a core's queues, and {} jobs have {} cores: raise firmware.cores (and cores.count)", all,
-                           config.cores));
+    errors.add(fmt::format("--prio: a class is that of a core's queues, and {} jobs have {} cores: raise firmware.cores (and cores.count)",
+                           all, config.cores));
   if (config.queue_classes != "none") errors.add("--prio: firmware.queue_classes is set, too; one of them");
   errors.raise_if_any();
   std::string text;
@@ -299,7 +301,8 @@ int run_io(const IoOptions& o, const std::string& requests) {
   result["write"] = direction_json(r, 1);
   if (other) {
     result["job"]["beside"] = o.beside;
-    result["beside"] = {{"read", direction_json(jobs.result(1), 0)}, {"write", direction_json(jobs.result(1), 1)}, {"errors", jobs.result(1).errors}};
+    result["beside"] = {
+        {"read", direction_json(jobs.result(1), 0)}, {"write", direction_json(jobs.result(1), 1)}, {"errors", jobs.result(1).errors}};
   }
   if (!o.prio.empty()) result["job"]["prio"] = o.prio;
   result["errors"] = r.errors;
@@ -350,11 +353,13 @@ Command add_io(CLI::App& app) {
                "write a pattern and check every byte read back (needs --set data=true and a mixed --rw; --size alone means two passes)");
   app.add_flag("--norandommap", o->norandommap, "draw addresses independently instead of each block once per pass");
   app.add_flag("--stripe", o->stripe, "spread each job's blocks over all drives instead of one drive per job");
-  app.add_option("--prio", o->prio,
-                 "priority class of the job's queues: urgent, high, medium or low; the drives then arbitrate by weighted round robin (nvme.weight_*)");
-  app.add_option("--beside", o->beside,
-                 "a second job at the same time, its options as a list: rw=randwrite,bs=128k,iodepth=8,numjobs=4,prio=low (also size, offset, "
-                 "offset_increment, rwmixread, rate_iops); its results are beside.read and beside.write")
+  app.add_option(
+      "--prio", o->prio,
+      "priority class of the job's queues: urgent, high, medium or low; the drives then arbitrate by weighted round robin (nvme.weight_*)");
+  app.add_option(
+         "--beside", o->beside,
+         "a second job at the same time, its options as a list: rw=randwrite,bs=128k,iodepth=8,numjobs=4,prio=low (also size, offset, "
+         "offset_increment, rwmixread, rate_iops); its results are beside.read and beside.write")
       ->type_name("JOB");
   auto requests = std::make_shared<std::string>();
   app.add_option("--requests", *requests,

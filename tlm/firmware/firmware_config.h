@@ -66,7 +66,8 @@ struct Config {
         Field{"queue_entries", &C::queue_entries, "entries of each I/O queue; one less can be in flight", Known::assumed,
               "SPDK default io_queue_size 256", Range{2U, 4096U}},
         Field{"queue_classes", &C::queue_classes,
-              "priority classes of the cores' queues in order of cores, the last one for all that follow, e.g. \"urgent,low\": chooses weighted "
+              "priority classes of the cores' queues in order of cores, the last one for all that follow, e.g. \"urgent,low\": chooses "
+              "weighted "
               "round robin (CC.AMS, QPRIO); none: round robin",
               Known::assumed, "none: what Linux and SPDK choose by default", NoRange{}},
         Field{"max_command", &C::max_command, "largest transfer of one command (and not above MDTS)", Known::assumed,

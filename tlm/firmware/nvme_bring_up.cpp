@@ -83,7 +83,9 @@ void Driver::enable(cores::CoreContext& ctx, std::uint32_t d) {
   ctx.post_value(bar + at(nvme::Register::aqa), ((entries - 1) << 16U) | (entries - 1));
   ctx.post_value(bar + at(nvme::Register::asq), admin_pair.place().sq);
   ctx.post_value(bar + at(nvme::Register::acq), admin_pair.place().cq);
-  ctx.post_value(bar + at(nvme::Register::cc), nvme::Cc::make(true, static_cast<unsigned>(std::countr_zero(info.page.count)) - 12U, 0, 6, 4, classes_.empty() ? 0 : 1).raw);
+  ctx.post_value(
+      bar + at(nvme::Register::cc),
+      nvme::Cc::make(true, static_cast<unsigned>(std::countr_zero(info.page.count)) - 12U, 0, 6, 4, classes_.empty() ? 0 : 1).raw);
   setup_[d].step = Step::enabling;
   setup_[d].deadline = ctx.now() + std::max<std::uint32_t>(info.cap.to(), 1) * Duration{500ms};
   read_status(ctx, d);

@@ -38,6 +38,7 @@ constexpr FeatureTraits traits_of(std::uint8_t id) {
     case Feature::interrupt_vector_configuration:
     case Feature::keep_alive:
     case Feature::command_set_profile: return {yes, yes, no, no};
+    case Feature::data_placement: return {yes, yes, no, no};
     case Feature::error_recovery: return {yes, yes, no, yes};
     case Feature::timestamp: return {yes, yes, no, no, 8};
     case Feature::host_behavior: return {yes, yes, no, no, 512};

@@ -24,6 +24,9 @@ void ControllerModel::execute_admin(Command& c, Time now) {
     case AdminOpcode::get_features: get_feature(c, now); return;
     case AdminOpcode::async_event_request: async_event_request(c, now); return;
     case AdminOpcode::keep_alive: keep_alive(now); return;
+    case AdminOpcode::device_self_test: device_self_test(c, now); return;
+    case AdminOpcode::firmware_download: firmware_download(c, now); return;
+    case AdminOpcode::firmware_commit: firmware_commit(c); return;
     case AdminOpcode::namespace_management: namespace_management(c, now); return;
     case AdminOpcode::namespace_attachment: namespace_attachment(c, now); return;
     case AdminOpcode::format_nvm: format_nvm(c, now); return;
@@ -53,6 +56,7 @@ void ControllerModel::control_arrived(Command& c, Time now) {
   if (!c.admin) return io_ranges(c, now);
   switch (static_cast<AdminOpcode>(c.sqe.opcode)) {
     case AdminOpcode::set_features: return feature_data(c, now);
+    case AdminOpcode::firmware_download: return firmware_.downloaded();
     case AdminOpcode::namespace_management: return create_namespace(c);
     case AdminOpcode::namespace_attachment: return attach(c, now);
     default: return;

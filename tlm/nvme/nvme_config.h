@@ -47,6 +47,9 @@ struct Config {
   Duration admin_latency = 10us;
   Duration completion_latency = 300ns;
   Duration register_latency = 100ns;
+  bool fdp = true;
+  Duration self_test = std::chrono::minutes{1};
+  Duration extended_self_test = std::chrono::minutes{30};
   Bytes kv_grain = 4_KiB;
   Duration kv_index_time = 250ns;
   Duration kv_index_latency = 1us;
@@ -101,8 +104,8 @@ struct Config {
         Field{"weighted_arbitration", &C::weighted_arbitration,
               "offers weighted round robin with urgent priority class (CAP.AMS); the host chooses it (CC.AMS)", Known::assumed,
               "NVMe 2.0 §3.4.4.2: optional"},
-        Field{"weight_high", &C::weight_high, "commands of high-priority queues in a round, HPW + 1, until the host sets others", Known::assumed,
-              "NVMe 2.0 §5.27.1.1: the controller's choice", Range{1U, 256U}},
+        Field{"weight_high", &C::weight_high, "commands of high-priority queues in a round, HPW + 1, until the host sets others",
+              Known::assumed, "NVMe 2.0 §5.27.1.1: the controller's choice", Range{1U, 256U}},
         Field{"weight_medium", &C::weight_medium, "of medium-priority queues, MPW + 1", Known::assumed, "half of the class above",
               Range{1U, 256U}},
         Field{"weight_low", &C::weight_low, "of low-priority queues, LPW + 1", Known::assumed, "half of the class above", Range{1U, 256U}},
@@ -136,6 +139,12 @@ struct Config {
               Known::assumed, "status collection and completion queue bookkeeping in hardware", Range{0ns, 1ms}},
         Field{"register_latency", &C::register_latency, "register read, inside the controller", Known::assumed,
               "some tens of cycles of a 500 MHz fabric", Range{0ns, 1ms}},
+        Field{"fdp", &C::fdp, "flexible data placement is enabled at first: a host's placement identifiers count", Known::assumed,
+              "NVMe TP4146: the state a drive leaves the factory in is the vendor's", NoRange{}},
+        Field{"self_test", &C::self_test, "time of a short device self-test, which disturbs nobody", Known::assumed,
+              "NVMe 2.0 §8.6: two minutes or less", Range<Duration>{1ms, std::chrono::minutes{2}}},
+        Field{"extended_self_test", &C::extended_self_test, "time of an extended device self-test (EDSTT)", Known::assumed,
+              "minutes to hours; NVMe 2.0 §8.6", Range<Duration>{1ms, std::chrono::hours{24}}},
         Field{"kv_grain", &C::kv_grain, "key-value namespaces: values take whole multiples of this", Known::assumed,
               "a mapping unit of TLC drives", Range{512_B, 1_MiB}},
         Field{"kv_index_time", &C::kv_index_time, "key-value namespaces: time the index is taken by one command", Known::assumed,

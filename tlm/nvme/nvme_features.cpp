@@ -51,6 +51,9 @@ void ControllerModel::get_feature(Command& c, Time now) {
       c.data.assign(traits.data, 0);
       if (current) put(c.data, host_behavior_);
       return answer_with(c, traits.data, now);
+    case Feature::data_placement:
+      if ((c.sqe.cdw11 & 0xffffU) != 1) return fail(c, Status::invalid_field);  // the endurance group
+      [[fallthrough]];
     default: c.result = features_.get(feature, select);
   }
 }
@@ -78,6 +81,11 @@ void ControllerModel::set_feature(Command& c, Time now) {
     case Feature::error_recovery:
       if ((value >> 16U & 1U) != 0) return fail(c, Status::invalid_field);  // DULBE: deallocated blocks read as zeros, never as errors
       break;
+    case Feature::data_placement:
+      if ((value & 0xffffU) != 1 || (c.sqe.cdw12 >> 8U & 0xffU) != 0)
+        return fail(c, Status::invalid_field);  // one group, one configuration
+      if (namespaces_.count() != 0) return fail(c, Status::command_sequence_error);
+      return features_.set(feature, c.sqe.cdw12 & 1U, true);  // it outlives resets
     case Feature::command_set_profile:
       if ((value & 0x1ffU) != 0) return fail(c, Status::command_set_combination);  // there is one
       break;

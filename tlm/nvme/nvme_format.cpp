@@ -19,6 +19,7 @@ void ControllerModel::format_nvm(Command& c, Time now) {
   if (format >= namespaces_.formats().size() || protection != 0) return fail(c, Status::invalid_format);  // without metadata
   if (secure_erase(c) > 2) return fail(c, Status::invalid_field);
   if (taking_.command != nullptr) return fail(c, Status::format_in_progress);
+  if (self_test_.running()) self_test_.end(SelfTest::Result::format, now);
   take_namespaces(c, everything || secure_erase(c) != 0 ? nullptr : namespaces_.active(c.sqe.nsid), now);
 }
 

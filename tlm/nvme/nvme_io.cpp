@@ -84,6 +84,10 @@ bool ControllerModel::place(Command& c) {
     return false;
   }
   c.stream = static_cast<std::uint16_t>(c.sqe.cdw13 >> 16U);
+  if (directive == 2 && features_.get(Feature::data_placement) == 0) {
+    fail(c, Status::invalid_field);
+    return false;
+  }
   if (directive == 2 && c.stream >= media_.handles) {
     ++stats_.invalid_placements;
     c.stream = 0;

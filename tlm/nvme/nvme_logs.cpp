@@ -23,7 +23,7 @@ void ControllerModel::log_page(Command& c, Time now) {
   switch (page) {
     case LogPage::supported_pages:
       data.assign(1024, 0);
-      for (const unsigned id : {0U, 1U, 2U, 3U, 4U, 5U, 9U}) put(data, supported, id * 4U);
+      for (const unsigned id : {0U, 1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 0x20U, 0x21U, 0x22U, 0x23U}) put(data, supported, id * 4U);
       break;
     case LogPage::error_information:
       data.assign(error_log_entries * sizeof(ErrorEntry), 0);
@@ -52,17 +52,46 @@ void ControllerModel::log_page(Command& c, Time now) {
       put(data, smart_.endurance_group(health(), host_counts(now), capacity_, namespaces_.unallocated()));
       break;
     }
+    case LogPage::self_test: {
+      data.assign(sizeof(SelfTestLog), 0);
+      put(data, self_test_.log(now));
+      break;
+    }
+    case LogPage::telemetry_host:
+    case LogPage::telemetry_controller: {
+      TelemetryLog log{};
+      log.id = static_cast<std::uint8_t>(page);
+      if (page == LogPage::telemetry_host && (c.sqe.cdw10 >> 8U & 1U) != 0) ++telemetry_generation_;  // create
+      log.host_generation = telemetry_generation_;
+      data.assign(sizeof log, 0);
+      put(data, log);
+      break;
+    }
+    case LogPage::fdp_configurations:
+    case LogPage::fdp_usage:
+    case LogPage::fdp_statistics:
+    case LogPage::fdp_events:
+      if ((c.sqe.cdw11 >> 16U) != 1) return fail(c, Status::invalid_field);  // log specific identifier: the endurance group
+      if (page != LogPage::fdp_configurations && features_.get(Feature::data_placement) == 0) return fail(c, Status::fdp_disabled);
+      if (page == LogPage::fdp_configurations) data = fdp_configurations();
+      else if (page == LogPage::fdp_usage) data = fdp_usage();
+      else if (page == LogPage::fdp_statistics) data = fdp_statistics();
+      else data.assign(64, 0);
+      break;
     case LogPage::firmware_slot: {
       FirmwareSlotLog log{};
-      log.afi = 1;
-      text(log.frs[0], firmware_revision);
+      log.afi = firmware_.afi();
+      for (std::size_t slot = 1; slot <= FirmwareSlots::count; ++slot) {
+        if (firmware_.present(slot)) text(log.frs[slot - 1], firmware_revision);
+      }
       data.assign(sizeof log, 0);
       put(data, log);
       break;
     }
     case LogPage::commands_supported: {
       CommandEffectsLog log{};
-      for (const unsigned opcode : {0x00U, 0x01U, 0x02U, 0x04U, 0x05U, 0x06U, 0x08U, 0x09U, 0x0aU, 0x0cU, 0x18U, 0x7cU})
+      for (const unsigned opcode :
+           {0x00U, 0x01U, 0x02U, 0x04U, 0x05U, 0x06U, 0x08U, 0x09U, 0x0aU, 0x0cU, 0x10U, 0x11U, 0x14U, 0x18U, 0x7cU})
         log.admin[opcode] = supported;
       log.admin[0x0d] = log.admin[0x15] = supported | namespace_inventory;
       log.admin[0x80] = supported | changes_content | no_other_command;

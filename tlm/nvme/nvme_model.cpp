@@ -25,7 +25,8 @@ ControllerModel::ControllerModel(Agenda& agenda, const Config& config, Bytes cap
       stats_{group, config.engines},
       namespaces_{config, capacity},
       smart_{config},
-      features_{config} {
+      features_{config},
+      self_test_{config} {
   const auto timeout = static_cast<std::uint32_t>(
       ceil_div(static_cast<std::uint64_t>(config_.enable_time.count()), static_cast<std::uint64_t>(Duration{cap_to_unit}.count())));
   cap_ = Cap::make(config_.max_queue_entries - 1, std::max(timeout, 1U), log2_of(config_.doorbell_stride, 4_B),
@@ -169,6 +170,7 @@ void ControllerModel::became_ready(Time now, std::uint64_t epoch) {
   warned_ = 0;
   features_.reset();
   host_behavior_ = {};
+  firmware_.reset();
   coalescer_.reset(config_.max_queues + 1U);
   shadowing_ = false;
   for (const Feature f : {Feature::arbitration, Feature::interrupt_coalescing, Feature::async_event_configuration, Feature::keep_alive})
@@ -203,6 +205,7 @@ void ControllerModel::abandon_all(Time now) {
 
 void ControllerModel::reset(Time now) {
   ++stats_.resets;
+  if (self_test_.kind() == SelfTest::Kind::brief) self_test_.end(SelfTest::Result::reset, now);  // an extended one goes on
   ++epoch_;
   running_ = false;
   resetting_ = true;

@@ -45,6 +45,7 @@
 #include "nvme/nvme_pi.h"
 #include "nvme/nvme_state.h"
 #include "nvme/nvme_stats.h"
+#include "nvme/self_test.h"
 #include "nvme/smart.h"
 #include "nvme/spec_log.h"
 #include "nvme/uncorrectable.h"
@@ -68,6 +69,8 @@ struct Outside {
 struct Media {
   Bytes unit = 4_KiB;         ///< deallocated as a whole
   std::uint32_t handles = 1;  ///< placement handles
+  Bytes reclaim_unit{};       ///< what is erased as a whole, without parity
+  bool persistent = false;    ///< collected data of different handles stay apart
 };
 
 class ControllerModel {
@@ -305,6 +308,15 @@ class ControllerModel {
   void abort(Command& command, Time now);
   void aborted(Command& victim, Time now);
 
+  // nvme_maintenance.cpp
+  void device_self_test(Command& command, Time now);
+  void self_test_over(Time now, std::uint64_t number);
+  void firmware_download(Command& command, Time now);
+  void firmware_commit(Command& command);
+  std::vector<unsigned char> fdp_configurations() const;
+  std::vector<unsigned char> fdp_usage() const;
+  std::vector<unsigned char> fdp_statistics() const;
+
   // nvme_format.cpp
   void format_nvm(Command& command, Time now);
   void take_namespaces(Command& command, Namespace* ns, Time now);
@@ -415,6 +427,9 @@ class ControllerModel {
   Features features_;
   Timestamp timestamp_;
   std::array<std::uint8_t, 3> host_behavior_{};  // ACRE, ETDAS, LBAFEE
+  SelfTest self_test_;
+  FirmwareSlots firmware_;
+  std::uint8_t telemetry_generation_ = 0;
   Coalescer coalescer_;
   std::vector<Shadow> shadows_;  // by doorbell number
   bool shadowing_ = false;

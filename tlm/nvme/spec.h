@@ -42,7 +42,7 @@ constexpr std::uint64_t cq_head_doorbell(std::uint32_t qid, unsigned dstrd = 0) 
 struct Cap {
   std::uint64_t raw = 0;
   constexpr std::uint32_t mqes() const { return static_cast<std::uint32_t>(raw & 0xffffU); }  ///< 0-based
-  constexpr bool weighted() const { return ((raw >> 17U) & 1U) != 0; }  ///< AMS: weighted round robin with urgent
+  constexpr bool weighted() const { return ((raw >> 17U) & 1U) != 0; }                        ///< AMS: weighted round robin with urgent
   constexpr bool cqr() const { return ((raw >> 16U) & 1U) != 0; }
   constexpr std::uint32_t to() const { return static_cast<std::uint32_t>((raw >> 24U) & 0xffU); }   ///< in 500 ms
   constexpr unsigned dstrd() const { return static_cast<unsigned>((raw >> 32U) & 0xfU); }           ///< stride 4 << dstrd
@@ -50,8 +50,7 @@ struct Cap {
   constexpr unsigned mpsmin() const { return static_cast<unsigned>((raw >> 48U) & 0xfU); }          ///< page 4 KiB << mpsmin
   constexpr unsigned mpsmax() const { return static_cast<unsigned>((raw >> 52U) & 0xfU); }
   /// Contiguous queues required, subsystem reset, NVM command set and others, ready with media (CRMS.CRWMS).
-  static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax,
-                            bool weighted = false) {
+  static constexpr Cap make(std::uint32_t mqes, std::uint32_t to, unsigned dstrd, unsigned mpsmin, unsigned mpsmax, bool weighted = false) {
     std::uint64_t raw = (mqes & 0xffffU) | (1ULL << 16U) | (1ULL << 36U) | (1ULL << 37U) | (1ULL << 43U) | (1ULL << 59U);
     if (weighted) raw |= 1ULL << 17U;
     raw |= static_cast<std::uint64_t>(to & 0xffU) << 24U;
@@ -140,6 +139,7 @@ enum class Status : std::uint16_t {
   metadata_sgl_length_invalid = 0x010,
   sgl_type_invalid = 0x011,
   prp_offset_invalid = 0x013,
+  fdp_disabled = 0x029,
   lba_out_of_range = 0x080,
   capacity_exceeded = 0x081,
   format_in_progress = 0x084,
@@ -152,6 +152,8 @@ enum class Status : std::uint16_t {
   invalid_queue_size = 0x102,
   abort_limit_exceeded = 0x103,
   aer_limit_exceeded = 0x105,
+  firmware_slot = 0x106,
+  firmware_image = 0x107,
   invalid_interrupt_vector = 0x108,
   invalid_log_page = 0x109,
   invalid_format = 0x10a,
@@ -159,12 +161,14 @@ enum class Status : std::uint16_t {
   feature_not_saveable = 0x10d,
   feature_not_changeable = 0x10e,
   feature_not_per_namespace = 0x10f,
+  firmware_needs_reset = 0x111,
   namespace_capacity = 0x115,
   namespace_id_unavailable = 0x116,
   namespace_attached = 0x118,
   namespace_not_attached = 0x11a,
   thin_provisioning = 0x11b,
   controller_list_invalid = 0x11c,
+  self_test_in_progress = 0x11d,
   command_set_not_supported = 0x129,
   command_set_not_enabled = 0x12a,
   command_set_combination = 0x12b,
@@ -216,6 +220,9 @@ enum class AdminOpcode : std::uint8_t {
   async_event_request = 0x0c,
   keep_alive = 0x18,
   namespace_management = 0x0d,
+  firmware_commit = 0x10,
+  firmware_download = 0x11,
+  device_self_test = 0x14,
   doorbell_buffer_config = 0x7c,
   namespace_attachment = 0x15,
   format_nvm = 0x80,
@@ -277,6 +284,7 @@ enum class Feature : std::uint8_t {  ///< §5.27.1
   timestamp = 0x0e,
   keep_alive = 0x0f,
   command_set_profile = 0x19,
+  data_placement = 0x1d,
   host_behavior = 0x16,
   software_progress = 0x80,
 };
@@ -288,7 +296,14 @@ enum class LogPage : std::uint8_t {  ///< §5.16.1
   firmware_slot = 0x03,
   changed_ns_list = 0x04,
   commands_supported = 0x05,
+  self_test = 0x06,
+  telemetry_host = 0x07,
+  telemetry_controller = 0x08,
   endurance_group = 0x09,
+  fdp_configurations = 0x20,
+  fdp_usage = 0x21,
+  fdp_statistics = 0x22,
+  fdp_events = 0x23,
 };
 
 /// Asynchronous events, §5.2.1: completion dword 0 = type | info << 8 | log page << 16.

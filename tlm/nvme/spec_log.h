@@ -88,6 +88,65 @@ static_assert(offsetof(EnduranceGroupLog, endurance_estimate) == 32);
 static_assert(offsetof(EnduranceGroupLog, media_units_written) == 80);
 static_assert(offsetof(EnduranceGroupLog, total_capacity) == 160);
 
+/// Device self-test, log page 06h: newest first.
+struct SelfTestResult {
+  std::uint8_t status;  ///< result 3:0 (Fh: the entry is not used), kind 7:4
+  std::uint8_t segment;
+  std::uint8_t valid;  ///< which of the fields below are
+  std::uint8_t rsvd3;
+  std::array<std::uint32_t, 2> power_on_hours;
+  std::uint32_t nsid;
+  std::array<std::uint32_t, 2> failing_lba;
+  std::uint8_t status_code_type;
+  std::uint8_t status_code;
+  std::uint16_t vendor;
+};
+struct SelfTestLog {
+  std::uint8_t operation;   ///< 0: none, 1 short, 2 extended
+  std::uint8_t completion;  ///< percent
+  std::uint16_t rsvd2;
+  std::array<SelfTestResult, 20> results;
+};
+static_assert(sizeof(SelfTestResult) == 28 && sizeof(SelfTestLog) == 564);
+
+/// Telemetry, log pages 07h and 08h: a head, and no data blocks.
+struct TelemetryLog {
+  std::uint8_t id;
+  std::array<std::uint8_t, 4> rsvd1;
+  std::array<std::uint8_t, 3> ieee;
+  std::array<std::uint16_t, 3> last_block;  ///< of areas 1 to 3
+  std::uint16_t rsvd14;
+  std::uint32_t last_block_4;
+  std::array<std::uint8_t, 361> rsvd20;
+  std::uint8_t host_generation;
+  std::uint8_t controller_available;
+  std::uint8_t controller_generation;
+  std::array<std::uint8_t, 128> reason;
+};
+static_assert(sizeof(TelemetryLog) == 512 && offsetof(TelemetryLog, controller_available) == 382);
+
+/// Flexible data placement configurations, log page 20h (TP4146).
+struct FdpConfigurationsHead {
+  std::uint16_t count;  ///< 0-based
+  std::uint8_t version;
+  std::uint8_t rsvd3;
+  std::uint32_t size;
+  std::array<std::uint8_t, 8> rsvd8;
+};
+struct FdpConfiguration {
+  std::uint16_t size;
+  std::uint8_t attributes;
+  std::uint8_t vendor_size;
+  std::uint32_t groups;
+  std::uint16_t handles;
+  std::uint16_t placement_ids;  ///< 0-based
+  std::uint32_t namespaces;
+  std::uint64_t unit;  ///< bytes
+  std::uint32_t time_limit;
+  std::array<std::uint8_t, 36> rsvd28;
+};
+static_assert(sizeof(FdpConfigurationsHead) == 16 && sizeof(FdpConfiguration) == 64);
+
 /// Firmware slot information, log page 03h.
 struct FirmwareSlotLog {
   std::uint8_t afi;

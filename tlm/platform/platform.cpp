@@ -26,7 +26,10 @@ void Drive::connect(const Config& config, const Wire& wire) {
   ftl::prepare_flash(*ftl, *nand, geometry_of(config.nand), config.ftl.spare_blocks);
   nvme->on_health(Delegate<ftl::Health()>::to<&ftl::Ftl::health>(ftl.get()));
   ftl->on_health(Delegate<void(Time)>::to<&nvme::Controller::health_changed>(nvme.get()));
-  nvme->media({.unit = config.ftl.mapping_unit, .handles = config.ftl.write_streams});
+  nvme->media({.unit = config.ftl.mapping_unit,
+               .handles = config.ftl.write_streams,
+               .reclaim_unit = config.ftl.superblock_data(geometry_of(config.nand)),
+               .persistent = config.ftl.gc_isolation == ftl::GcIsolation::persistent});
   nvme->on_command_done(Delegate<void(std::uint16_t, std::uint16_t, const Journey&)>::to<&Drive::command_done>(this));
 }
 

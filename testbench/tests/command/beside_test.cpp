@@ -9,8 +9,9 @@ class Beside : public Program {};
 
 TEST_F(Beside, BothJobsHaveResultsAndAnUrgentOneIsServedFirst) {
   const auto p99 = [&](const std::string& name, const std::string& more) {
-    const std::string line = "io --rw randread --iodepth 4 --runtime 4ms --ramp 4ms --set nvme.contexts=16 --set ftl.precondition=sequential " + more +
-                             " --out '" + in(name).string() + "'";
+    const std::string line =
+        "io --rw randread --iodepth 4 --runtime 4ms --ramp 4ms --set nvme.contexts=16 --set ftl.precondition=sequential " + more +
+        " --out '" + in(name).string() + "'";
     const Ended ended = run(line);
     EXPECT_EQ(ended.code, 0) << ended.err;
     const Json result = Json::parse(slurp(in(name) / "result.json"));

@@ -62,7 +62,8 @@ TEST(NvmeArbiter, RoundRobinGivesEveryQueueOneTurnInEveryRound) {
 
 TEST(NvmeArbiter, WeightsAreExactInEveryRound) {
   for (const std::uint32_t burst : {1U, 4U, 16U, ~0U}) {
-    for (const std::array<std::uint32_t, 3> w : {std::array{32U, 16U, 8U}, std::array{7U, 5U, 3U}, std::array{256U, 1U, 1U}, std::array{1U, 1U, 256U}}) {
+    for (const std::array<std::uint32_t, 3> w :
+         {std::array{32U, 16U, 8U}, std::array{7U, 5U, 3U}, std::array{256U, 1U, 1U}, std::array{1U, 1U, 256U}}) {
       Busy busy{true, burst, w, {high, high, medium, low, low, low}};
       const std::uint64_t round = w[0] + w[1] + w[2];
       for (std::uint64_t i = 1; i <= 40; ++i) {
@@ -91,8 +92,8 @@ TEST(NvmeArbiter, AdminBeforeUrgentBeforeAllOthers) {
   for (std::uint32_t i = 0; i < 20; ++i) ASSERT_EQ(busy.turn(), i % 2 == 0 ? 2U : 3U);
   busy.arbiter.ready(0, urgent, true);
   EXPECT_EQ(busy.arbiter.next(true, true).queue, 0U);
-  EXPECT_EQ(busy.arbiter.next(false, true).queue, 2U);                // no room for admin commands
-  EXPECT_EQ(busy.arbiter.next(false, false).queue, ReadySet::none);   // no room at all
+  EXPECT_EQ(busy.arbiter.next(false, true).queue, 2U);               // no room for admin commands
+  EXPECT_EQ(busy.arbiter.next(false, false).queue, ReadySet::none);  // no room at all
   busy.arbiter.ready(0, urgent, false);
   busy.arbiter.ready(2, urgent, false);
   busy.arbiter.ready(3, urgent, false);
@@ -107,9 +108,7 @@ TEST(NvmeArbitration, ACongestedControllerServesByWeight) {
   const auto served = [&](unsigned ams, std::uint32_t feature) {
     Host host{config};
     host.enable(32, 0, ams);
-    if (feature != 0) {
-      EXPECT_EQ(host.admin_command({.opcode = 0x09, .cdw10 = 1, .cdw11 = feature}).code(), Status::success);
-    }
+    if (feature != 0) { EXPECT_EQ(host.admin_command({.opcode = 0x09, .cdw10 = 1, .cdw11 = feature}).code(), Status::success); }
     const std::array<QueueClass, 3> of{high, medium, low};
     for (std::uint16_t q = 1; q <= 3; ++q) {
       HostQueue& queue = host.create(q, 4096, 4096, of[q - 1U]);
@@ -192,7 +191,8 @@ TEST(NvmeArbitration, SixtyFiveThousandQueues) {
   Host host{config};
   host.enable();
   EXPECT_EQ(host.admin_command({.opcode = 0x09, .cdw10 = 7, .cdw11 = 0xfffe'fffeU}).code(), Status::success);
-  for (const std::uint32_t id : {1U, 2U, 63U, 64U, 65U, 4095U, 4096U, 40000U, 65534U, 65535U}) host.create(static_cast<std::uint16_t>(id), 8, 8);
+  for (const std::uint32_t id : {1U, 2U, 63U, 64U, 65U, 4095U, 4096U, 40000U, 65534U, 65535U})
+    host.create(static_cast<std::uint16_t>(id), 8, 8);
   std::vector<std::uint16_t> order;
   for (const std::uint32_t id : {65535U, 64U, 1U, 40000U, 63U, 4096U}) {
     host.put(host.queues[id], Host::rw(IoOpcode::read, 0, 1, data_at));
@@ -230,7 +230,8 @@ TEST(NvmeQueues, AnIdentifierInUseIsAConflict) {
   host.agenda.run();
   std::multimap<std::uint16_t, Status> got;
   for (const Cqe& cqe : host.poll(q)) got.emplace(cqe.cid, cqe.code());
-  EXPECT_EQ(got, (std::multimap<std::uint16_t, Status>{{7, Status::cid_conflict}, {7, Status::success}, {8, Status::success}, {65535, Status::success}}));
+  EXPECT_EQ(got, (std::multimap<std::uint16_t, Status>{
+                     {7, Status::cid_conflict}, {7, Status::success}, {8, Status::success}, {65535, Status::success}}));
   EXPECT_EQ(host.poll(host.queues[2])[0].code(), Status::success);
   Sqe again = Host::rw(IoOpcode::read, 0, 1, data_at);
   again.cid = 7;

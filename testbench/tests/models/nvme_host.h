@@ -117,7 +117,10 @@ class Host {
     memory.write(queues[id].cq, zeros.data(), zeros.size());
     const std::uint32_t high = std::uint32_t{id} << 16U;
     const Sqe create_cq{.opcode = 0x05, .prp1 = queues[id].cq, .cdw10 = id | ((cq_size - 1) << 16U), .cdw11 = 3U | high};
-    const Sqe create_sq{.opcode = 0x01, .prp1 = queues[id].sq, .cdw10 = id | ((size - 1) << 16U), .cdw11 = 1U | high | static_cast<std::uint32_t>(priority) << 1U};
+    const Sqe create_sq{.opcode = 0x01,
+                        .prp1 = queues[id].sq,
+                        .cdw10 = id | ((size - 1) << 16U),
+                        .cdw11 = 1U | high | static_cast<std::uint32_t>(priority) << 1U};
     EXPECT_EQ(admin_command(create_cq).code(), Status::success);
     EXPECT_EQ(admin_command(create_sq).code(), Status::success);
     return queues[id];

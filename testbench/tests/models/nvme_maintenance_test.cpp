@@ -55,7 +55,7 @@ TEST(NvmeSelfTest, OneAtATimeAndLoggedNewestFirst) {
   EXPECT_EQ(rig.self_test(2), Status::self_test_in_progress);
   EXPECT_EQ(rig.self_test_log().operation, 1U);
   rig.agenda.run_until(begin + 26s);
-  EXPECT_EQ(rig.self_test_log().completion, 51U);
+  EXPECT_EQ(rig.self_test_log().completion, 52U);
   rig.agenda.run_until(begin + 51s);
   SelfTestLog log = rig.self_test_log();
   EXPECT_EQ(log.operation, 0U);

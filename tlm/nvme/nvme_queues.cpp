@@ -73,7 +73,8 @@ void ControllerModel::fetch(std::uint16_t id, std::uint32_t count, Time now) {
   fetch.count = count;
   fetch.epoch = epoch_;
   fetch.begun = now;
-  fetch.entries.resize(ceil_div(count * config_.sqe_fetch.count, sizeof(Sqe)));  // what is beyond `count` is not looked at
+  const std::uint64_t entries = ceil_div(count * config_.sqe_fetch.count, sizeof(Sqe));  // what is beyond `count` is not looked at
+  if (fetch.entries.size() < entries) fetch.entries.resize(entries);
   DmaRequest& dma = dmas_.take();
   dma.write = false;
   dma.address = sq.base + std::uint64_t{sq.head} * sizeof(Sqe);

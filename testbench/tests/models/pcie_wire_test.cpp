@@ -104,7 +104,8 @@ TEST(PcieWire, CountsAgreeWithOneTlpAfterTheOther) {
         << a << "+" << n << " mps " << c.mps.count << " mrrs " << c.mrrs.count;
     // Byte enables of a first and a last TLP that are not aligned to 4 bytes.
     const std::uint64_t tlps = wire.write(a, Bytes{n}).tlps;
-    const std::uint64_t enables = tlps == 1 ? (a % 4 != 0 || n % 4 != 0 ? 1 : 0) : (a % 4 != 0 ? 1 : 0) + ((a + n) % 4 != 0 ? 1 : 0);
+    const std::uint64_t first = a % 4 != 0 ? 1 : 0, last = (a + n) % 4 != 0 ? 1 : 0;
+    const std::uint64_t enables = tlps == 1 ? (a % 4 != 0 || n % 4 != 0 ? 1 : 0) : first + last;
     ASSERT_EQ(wire.write(a, Bytes{n}).wire.count, n + tlps * 16 + enables * 4);
   }
 }

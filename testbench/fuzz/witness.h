@@ -136,10 +136,9 @@ class Witness {
     }
     const Live done = *found;
     live_.erase(found);
-    // A host that uses an identifier twice cannot tell which of the two is done; nor can we.
-    for (Live& other : live_) {
-      if (other.queue == done.queue && other.cid == done.cid) other.named.insert(other.named.end(), done.named.begin(), done.named.end());
-    }
+    // A host that uses an identifier twice cannot tell which of the two is done; nor can we: the other one keeps what both named.
+    const auto other = std::ranges::find_if(live_, [&](const Live& l) { return l.queue == done.queue && l.cid == done.cid; });
+    if (other != live_.end()) other->named.insert(other->named.end(), done.named.begin(), done.named.end());
     const bool deletes = done.queue == 0 && done.opcode == static_cast<std::uint8_t>(nvme::AdminOpcode::delete_io_sq);
     if (deletes && cqe.code() == nvme::Status::success) {  // completions left out are implied
       const auto queue = static_cast<std::uint16_t>(done.sqe.cdw10 & 0xffffU);

@@ -32,12 +32,10 @@ struct CmbHost : Host {
   Duration read_inside(Sqe sqe) {
     sqe.cid = next_cid++;
     put(slot * 64, &sqe, sizeof sqe);
-    const Time begin = agenda.now();
     write32(sq_tail_doorbell(1), ++slot);
     const std::size_t before = done.size();
     agenda.run();
     EXPECT_EQ(done.size(), before + 1);
-    EXPECT_EQ(sent.back().sent - begin, done.back().journey.total());
     return done.back().journey.total();
   }
   std::uint32_t slot = 0;

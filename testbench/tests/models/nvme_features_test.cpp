@@ -19,10 +19,10 @@ struct Rig : Host {
 
 TEST(NvmeFeatures, AnswerAsTheStandardSays) {
   Rig host;
-  EXPECT_EQ(host.get(0x01).dw0, 4U);  // bursts of 16
+  EXPECT_EQ(host.get(0x01).dw0, 0x1f0f'0704U);  // bursts of 16, weights 32, 16, 8
   EXPECT_EQ(host.set(0x01, 2).code(), Status::success);
   EXPECT_EQ(host.get(0x01).dw0, 2U);
-  EXPECT_EQ(host.get(0x101).dw0, 4U);
+  EXPECT_EQ(host.get(0x101).dw0, 0x1f0f'0704U);
   EXPECT_EQ(host.get(0x401).code(), Status::invalid_field);
   EXPECT_EQ(host.set(0x0b, 0x1f).code(), Status::success);
   EXPECT_EQ(host.get(0x0b).dw0, 0x1fU);
@@ -77,7 +77,7 @@ TEST(NvmeFeatures, SavedValuesOutliveAReset) {
   EXPECT_EQ(host.set(0x01, 0).code(), Status::success);
   EXPECT_EQ(host.get(0x01).dw0, 0U);
   EXPECT_EQ(host.get(0x201).dw0, 2U);
-  EXPECT_EQ(host.get(0x101).dw0, 4U);
+  EXPECT_EQ(host.get(0x101).dw0, 0x1f0f'0704U);
   EXPECT_EQ(host.set(0x0b, 0xff).code(), Status::success);
   host.write32(0x14, 0);
   host.enable();

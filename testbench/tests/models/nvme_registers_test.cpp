@@ -62,7 +62,7 @@ TEST(NvmeRegisters, ReadyComesAfterEnableTimeNotBefore) {
 }
 
 TEST(NvmeRegisters, WhatCannotBeEnabledIsFatal) {
-  for (const std::uint32_t cc : {Cc::make(true, 5).raw, Cc::make(true).raw | (1U << 4U), Cc::make(true).raw | (1U << 11U)}) {
+  for (const std::uint32_t cc : {Cc::make(true, 5).raw, Cc::make(true).raw | (1U << 4U), Cc::make(true).raw | (2U << 11U)}) {
     Host host;
     host.write32(0x24, 0x001f001f);
     host.write32(0x14, cc);

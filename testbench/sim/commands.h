@@ -2,6 +2,7 @@
 // The program's commands. Each adds its options to the command line and returns the process's exit code.
 #pragma once
 #include <CLI/App.hpp>
+#include <cstdio>
 #include <functional>
 #include <string>
 #include <vector>
@@ -26,7 +27,9 @@ struct PlatformOptions {
       if (a.starts_with("faults=")) list = a.substr(7);
     for (const auto& f : faults) list += (list.empty() ? "" : ",") + f;
     if (!faults.empty()) all.push_back("faults=" + list);
-    return platform::load(platform, files, all);
+    platform::Resolved resolved = platform::load(platform, files, all);
+    for (const auto& note : resolved.notes) std::fprintf(stderr, "flashpath: note: %s\n", note.c_str());
+    return resolved;
   }
   /// The same; throws also if there were mistakes before, all of them together.
   platform::Resolved load(UserErrors& mistakes) const {
@@ -53,6 +56,9 @@ struct RunOptions {
 void add_platform_options(CLI::App& app, PlatformOptions& options, const std::string& preset);
 void add_fault_option(CLI::App& app, PlatformOptions& options);
 void add_run_options(CLI::App& app, RunOptions& options);
+
+/// A number in a range; not a number is in none.
+std::string number_within(const std::string& text, double low, double high);
 
 /// fio's sizes: 4k is 4 KiB there and here; our own units work too.
 std::string unit_of_fio(std::string text);

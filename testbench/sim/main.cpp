@@ -27,6 +27,13 @@ void add_platform_options(CLI::App& app, PlatformOptions& options, const std::st
       ->type_name("KEY=VALUE");
 }
 
+std::string number_within(const std::string& text, double low, double high) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (end != text.c_str() && *end == '\0' && value >= low && value <= high) return "";
+  return text + ": not a number from " + CLI::detail::to_string(low) + " to " + CLI::detail::to_string(high);
+}
+
 void add_fault_option(CLI::App& app, PlatformOptions& options) {
   app.add_option("--fault", options.faults,
                  "what dies, and when after the start: drive:D@TIME, channel:D.C@TIME, die:D.N@TIME or plane:D.N.P@TIME, e.g. "

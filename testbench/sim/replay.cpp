@@ -253,7 +253,9 @@ Command add_replay(CLI::App& app) {
   app.add_option("--kv-dtype", o->kv_dtype, "keys and values: bf16 or fp8");
   app.add_option("--accelerator", o->accelerator, "one instance's accelerators, e.g. 8xh100, rubin")->type_name("NAME");
   app.add_option("--instances", o->instances, "serving instances")->check(CLI::Range(1U, 1'000'000U));
-  app.add_option("--speedup", o->speedup, "arrival times are divided by this")->check(CLI::Range(0.001, 1e6));
+  app.add_option("--speedup", o->speedup, "arrival times are divided by this")->check([](const std::string& s) {
+    return number_within(s, 0.001, 1e6);
+  });
   app.add_option("--limit", o->limit, "only the first so many requests");
   app.add_flag("--strict", o->strict, "any bad line ends the run");
   app.add_flag("--no-jitter", o->no_jitter, "keep stamps on their grid, as the log has them");

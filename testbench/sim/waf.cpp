@@ -131,7 +131,7 @@ int waf(WafOptions o) {
 Command add_waf(CLI::App& app) {
   auto o = std::make_shared<WafOptions>();
   app.add_option("-u,--utilisation", o->utilisation, "logical / (raw - kept free - open)")
-      ->check(CLI::Range(0.1, 0.98))
+      ->check([](const std::string& s) { return number_within(s, 0.1, 0.98); })
       ->capture_default_str();
   app.add_option("--policy", o->policy, "ftl.gc_policy")
       ->check(CLI::IsMember({"greedy", "cost_benefit", "d_choices", "fifo"}))
@@ -171,8 +171,12 @@ Command add_waf(CLI::App& app) {
       ->check(CLI::Range(0, 40))
       ->capture_default_str();
   app.add_flag("--deallocate", o->objects.deallocate, "evicted objects are deallocated");
-  app.add_option("--warm-up", o->warm_up, "drive writes before counting")->check(CLI::Range(0.0, 1000.0))->capture_default_str();
-  app.add_option("--passes", o->passes, "drive writes counted")->check(CLI::Range(0.01, 1000.0))->capture_default_str();
+  app.add_option("--warm-up", o->warm_up, "drive writes before counting")
+      ->check([](const std::string& s) { return number_within(s, 0.0, 1000.0); })
+      ->capture_default_str();
+  app.add_option("--passes", o->passes, "drive writes counted")
+      ->check([](const std::string& s) { return number_within(s, 0.01, 1000.0); })
+      ->capture_default_str();
   app.add_option("--seed", o->seed)->capture_default_str();
   app.add_flag("--json", o->json, "print JSON");
   return [o] { return waf(*o); };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "energy/energy.h"
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -32,6 +33,10 @@ Coefficients read(std::string_view text, const std::string& file, UserErrors& er
 }
 
 Coefficients load(const std::string& file, UserErrors& errors) {
+  if (std::error_code ignored; std::filesystem::is_directory(file, ignored)) {
+    errors.add(file + ": is a folder, not a file of coefficients (tlm/energy/example.toml)");
+    return {};
+  }
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();

@@ -6,11 +6,14 @@
 // one die's share. When what is left cannot hold the capacity and the spare superblocks, the drive becomes read-only.
 #include <algorithm>
 
+#include "base/error.h"
 #include "ftl/ftl_model.h"
 
 namespace flashpath::ftl {
 
 void FtlModel::die_failed(nand::Op& op, Time now) {
+  // Else units would lie on two dies: faults are refused there (platform/faults.h).
+  invariant(layout_.program_unit() % unit_ == 0, "a dead die under mapping units that do not divide a program unit", "ftl", now);
   if (dead_.empty()) dead_.resize(layout_.dies());
   if (!dead_[op.die.value]) {
     dead_[op.die.value] = true;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace flashpath::ftl {
 namespace {
@@ -73,6 +74,10 @@ bool ImageWriter::finish() {
 }
 
 ImageReader::ImageReader(const std::string& path, UserErrors& errors) {
+  if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) {
+    errors.add(path + ": is a folder, not the image of a drive (flashpath age writes them)");
+    return;
+  }
   std::FILE* const file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) {
     errors.add(path + ": cannot be read: " + std::strerror(errno));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/config.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -114,6 +116,34 @@ void check_platform(const Config& c, UserErrors& errors) {
   c.ftl.check("ftl", geometry_of(c.nand), errors);
 }
 
+/// Other dies are another amount of flash, and so another over-provisioning; bad blocks need spares.
+void take_notes(const Settings& preset, const std::vector<std::string>& files, Resolved& out) {
+  const Config& c = out.config;
+  std::string dies;
+  for (const auto& file : files)
+    if (find(embedded_fragments, file)) dies += (dies.empty() ? "" : ", ") + file;
+  if (!dies.empty()) {
+    Settings own = preset;
+    nand::Config plain;
+    UserErrors ignored;
+    std::vector<Parameter> unused;
+    read(own, "nand", plain, ignored, unused);
+    const Bytes was = geometry_of(plain).raw(), is = geometry_of(c.nand).raw();
+    const auto tb = [](Bytes b) { return fmt::format("{:.2f} TB", static_cast<double>(b.count) * 1e-12); };
+    if (is != was) {
+      out.notes.push_back(fmt::format("{}: a drive has {} of flash instead of {}; it exports {} (ftl.capacity), {:.1f} % of that", dies,
+                                      tb(is), tb(was), tb(c.ftl.capacity),
+                                      100 * static_cast<double>(c.ftl.capacity.count) / static_cast<double>(is.count)));
+    }
+  }
+  const auto given = [&](std::string_view path) {
+    return std::ranges::any_of(out.parameters, [&](const Parameter& p) { return p.path == path && p.known == Known::user; });
+  };
+  if (c.nand.reliability.enabled && c.ftl.spare_blocks == 0 && given("reliability.factory_bad")) {
+    out.notes.push_back("reliability.factory_bad: without spare blocks bad ones are counted only, and used; give ftl.spare_blocks");
+  }
+}
+
 }  // namespace
 
 ftl::Geometry geometry_of(const nand::Config& c) {
@@ -159,6 +189,7 @@ Resolved load(const std::string& preset, const std::vector<std::string>& files, 
                (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " This build has: " + known_presets() +
                "; or give the path of a .toml file");
   }
+  const Settings before = settings;
   for (const auto& file : files) {
     std::string text;
     if (const auto fragment = find(embedded_fragments, file)) {
@@ -202,6 +233,7 @@ Resolved load(const std::string& preset, const std::vector<std::string>& files, 
   check_unused(settings, list, errors);
   if (errors.empty()) check_platform(c, errors);
   errors.raise_if_any();
+  take_notes(before, files, out);
   return out;
 }
 

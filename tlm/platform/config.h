@@ -82,6 +82,7 @@ struct Resolved {
   Config config;
   std::string preset;                 ///< the preset's name
   std::vector<Parameter> parameters;  ///< every one, with its source
+  std::vector<std::string> notes;     ///< what works, and may not be what was meant
 };
 
 /// What the FTL is told of its flash.

@@ -38,9 +38,15 @@ struct Knob {
   friend std::ostream& operator<<(std::ostream& out, const Knob& k) { return out << k.key << " " << k.from << " to " << k.to; }
 };
 
-inline const Settings small_drive_of_four_dies{"nand.channels=2",        "nand.dies_per_channel=2",     "nand.planes=2",
-                                               "nand.blocks_per_plane=64", "nand.wordlines_per_block=16", "ftl.capacity=256MiB",
-                                               "ftl.write_buffer=2MiB",  "ftl.gc_low=3",                "ftl.gc_high=5"};
+inline const Settings small_drive_of_four_dies{"nand.channels=2",
+                                               "nand.dies_per_channel=2",
+                                               "nand.planes=2",
+                                               "nand.blocks_per_plane=64",
+                                               "nand.wordlines_per_block=16",
+                                               "ftl.capacity=256MiB",
+                                               "ftl.write_buffer=2MiB",
+                                               "ftl.gc_low=3",
+                                               "ftl.gc_high=5"};
 
 inline firmware::JobSpec job_of(Load load) {
   using firmware::Rw;

@@ -24,8 +24,8 @@ const Settings suspends{"nand.program_suspends=5", "nand.t_prog=3ms"};
 const Settings erase_suspends{"nand.erase_suspends=5", "nand.t_bers=20ms"};
 const Settings two_passes{"nand.program_passes=2"};
 const Settings cached{"ftl.map=cached", "ftl.map_cache=64KiB"};
-const Settings worn{"reliability.enabled=true",         "reliability.initial_pe=5000",        "reliability.retention=7776000s",
-                    "reliability.program_failures=0",   "reliability.erase_failures=0",       "reliability.factory_bad=0",
+const Settings worn{"reliability.enabled=true",        "reliability.initial_pe=5000",  "reliability.retention=7776000s",
+                    "reliability.program_failures=0",  "reliability.erase_failures=0", "reliability.factory_bad=0",
                     "reliability.refresh_age=8640000s"};
 const Settings lost = [] {  // retries and soft decoding do not bring all back
   Settings s = worn;
@@ -157,7 +157,8 @@ const std::vector<Knob> errors{
     {"reliability.erase_failures", overwrites, failing, "0", "4e-3", "nand.erase_failures", rise},
     {"reliability.factory_bad", write_one, failing, "0", "0.02", "nand.factory_bad", rise},
     {"reliability.refresh_reads", mixed, refreshed, "1000000", "5", "ftl.refresh_victims", rise},
-    {"reliability.refresh_age", mixed, with(refreshed, {"reliability.retention=7776000s"}), "8640000s", "7200000s", "ftl.refresh_victims", rise},
+    {"reliability.refresh_age", mixed, with(refreshed, {"reliability.retention=7776000s"}), "8640000s", "7200000s", "ftl.refresh_victims",
+     rise},
 };
 
 const std::vector<Elsewhere> elsewhere{

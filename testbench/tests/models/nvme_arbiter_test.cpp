@@ -160,7 +160,7 @@ TEST(NvmeArbitration, AnUrgentCommandWaitsForOneContextOthersForAllBeforeThem) {
     while (std::ranges::none_of(host.done, [](const auto& d) { return d.sq == 41; })) host.agenda.run_until(host.agenda.now() + 1us);
     return host.agenda.now() - begin;
   };
-  EXPECT_LT(wait(1), 2 * 60us);  // one that is inside leaves, then its own time
+  EXPECT_LT(wait(1), 2 * 60us);        // one that is inside leaves, then its own time
   EXPECT_GT(wait(0), wait(1) + 56us);  // a turn of each of forty, sixteen commands at a time
 }
 

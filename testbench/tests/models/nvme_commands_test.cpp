@@ -294,16 +294,17 @@ TEST(NvmeCommands, AFailedReadSendsNothing) {
   keyed.prp2 = 0x40ULL << 56U | 4096;
   Sqe other = Host::rw(IoOpcode::read, 0, 1, to);
   other.nsid = 2;
-  const std::vector<Case> cases{{"Base 2.0 §4.1.1: PRP1 not on a dword", Host::rw(IoOpcode::read, 0, 1, to + 1), Status::prp_offset_invalid},
-                                {"Base 2.0 §4.1.1: PRP2 with an offset", Host::rw(IoOpcode::read, 0, 2, to, to + 8), Status::prp_offset_invalid},
-                                {"Base 2.0 §4.1.1: an entry with an offset", Host::rw(IoOpcode::read, 0, 3, to, list_at), Status::prp_offset_invalid},
-                                {"Base 2.0 §4.1.1: a list in no memory", Host::rw(IoOpcode::read, 0, 3, to, unmapped), Status::data_transfer_error},
-                                {"Base 2.0 §4.1.2: a keyed descriptor", keyed, Status::sgl_type_invalid},
-                                {"NVM 1.0 §3.2.4: beyond the end", Host::rw(IoOpcode::read, 262144, 1, to), Status::lba_out_of_range},
-                                {"NVM 1.0 §3.2.4: across the end", Host::rw(IoOpcode::read, 262143, 2, to, to + 4096), Status::lba_out_of_range},
-                                {"Base 2.0 §5.17.2.1: beyond MDTS", Host::rw(IoOpcode::read, 0, 257, to, list_at), Status::invalid_field},
-                                {"Base 2.0 §3.2.1: no such namespace", other, Status::invalid_namespace},
-                                {"NVM 1.0 §3.2.7: uncorrectable", Host::rw(IoOpcode::read, 1, 1, to), Status::unrecovered_read_error}};
+  const std::vector<Case> cases{
+      {"Base 2.0 §4.1.1: PRP1 not on a dword", Host::rw(IoOpcode::read, 0, 1, to + 1), Status::prp_offset_invalid},
+      {"Base 2.0 §4.1.1: PRP2 with an offset", Host::rw(IoOpcode::read, 0, 2, to, to + 8), Status::prp_offset_invalid},
+      {"Base 2.0 §4.1.1: an entry with an offset", Host::rw(IoOpcode::read, 0, 3, to, list_at), Status::prp_offset_invalid},
+      {"Base 2.0 §4.1.1: a list in no memory", Host::rw(IoOpcode::read, 0, 3, to, unmapped), Status::data_transfer_error},
+      {"Base 2.0 §4.1.2: a keyed descriptor", keyed, Status::sgl_type_invalid},
+      {"NVM 1.0 §3.2.4: beyond the end", Host::rw(IoOpcode::read, 262144, 1, to), Status::lba_out_of_range},
+      {"NVM 1.0 §3.2.4: across the end", Host::rw(IoOpcode::read, 262143, 2, to, to + 4096), Status::lba_out_of_range},
+      {"Base 2.0 §5.17.2.1: beyond MDTS", Host::rw(IoOpcode::read, 0, 257, to, list_at), Status::invalid_field},
+      {"Base 2.0 §3.2.1: no such namespace", other, Status::invalid_namespace},
+      {"NVM 1.0 §3.2.7: uncorrectable", Host::rw(IoOpcode::read, 1, 1, to), Status::unrecovered_read_error}};
   for (const Case& c : cases) {
     host.dmas.clear();
     EXPECT_EQ(host.io(c.sqe).code(), c.status) << c.what;

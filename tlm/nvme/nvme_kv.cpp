@@ -97,7 +97,7 @@ void ControllerModel::kv_begin(Command& c, Time now) {
       c.io = true;
       if (c.length == 0) c.prps_ready = true;
       else {
-        begin_prps(c, now);
+        begin_prps(c, now, c.sqe.cdw10);
         read_chunks(c, now);
       }
       return;

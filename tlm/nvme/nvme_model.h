@@ -211,8 +211,8 @@ class ControllerModel {
 
   // nvme_prp.cpp: data pointers
   void begin_data(Command& command, Time now);
-  void begin_prps(Command& command, Time now);
-  void walk_prps(Command& command, Time now);
+  void begin_prps(Command& command, Time now, std::uint64_t room = 0);
+  void walk_prps(Command& command, Time now, std::uint64_t room = 0);
   void describe(Command& command, std::uint64_t address, std::uint64_t length);
   void fetch_list(Command& command, std::uint64_t address, Time now);
   void list_done(DmaRequest& dma, Time now);

@@ -20,14 +20,15 @@ void ControllerModel::begin_data(Command& c, Time now) {
   else begin_sgl(c, now);
 }
 
-/// PRPs of `c.length` bytes.
-void ControllerModel::begin_prps(Command& c, Time now) {
+/// PRPs of `c.length` bytes; the host described `room` bytes, which decides whether PRP2 is a page or a list (KV 1.0 §3.2.4: a value may
+/// be shorter than its buffer).
+void ControllerModel::begin_prps(Command& c, Time now, std::uint64_t room) {
   c.transfer = c.length;
-  walk_prps(c, now);
+  walk_prps(c, now, room);
 }
 
 /// Reads the two pointers. The command fails, or prps_complete() follows: now, or when the list has been fetched.
-void ControllerModel::walk_prps(Command& c, Time now) {
+void ControllerModel::walk_prps(Command& c, Time now, std::uint64_t room) {
   const std::uint64_t page = page_.count;
   if (c.sqe.prp1 % 4 != 0) {
     fail(c, Status::prp_offset_invalid);
@@ -36,7 +37,7 @@ void ControllerModel::walk_prps(Command& c, Time now) {
   const std::uint64_t in_page = c.sqe.prp1 % page;
   const std::uint64_t first = std::min(c.transfer, page - in_page);
   const std::uint64_t rest = c.transfer - first;
-  const bool is_list = rest > page;
+  const bool is_list = rest != 0 && std::max(room, c.transfer) - first > page;
   if (rest != 0 && (is_list ? c.sqe.prp2 % 8 : c.sqe.prp2 % page) != 0) {
     fail(c, Status::prp_offset_invalid);
     return;

@@ -17,12 +17,12 @@ TEST_F(Beside, BothJobsHaveResultsAndAnUrgentOneIsServedFirst) {
     const Json result = Json::parse(slurp(in(name) / "result.json"));
     EXPECT_GT(result["read"]["total_ios"], 10);
     EXPECT_EQ(result["write"]["total_ios"], 0);
-    EXPECT_GT(result["beside"]["read"]["total_ios"], 1000);
+    EXPECT_GT(result["beside"]["read"]["total_ios"], 500);
     return result["read"]["lat"]["p99_ns"].get<double>();
   };
   const double alike = p99("rr", "--beside rw=randread,bs=4k,iodepth=64,numjobs=8");
   const double urgent = p99("wrr", "--prio urgent --beside rw=randread,bs=4k,iodepth=64,numjobs=8,prio=low");
-  EXPECT_LT(urgent, 0.5 * alike);
+  EXPECT_LT(urgent, 0.6 * alike);
   const double by_key = p99("key", "--beside rw=randread,bs=4k,iodepth=64,numjobs=8 --set firmware.queue_classes=urgent,low");
   EXPECT_EQ(by_key, urgent);
 }

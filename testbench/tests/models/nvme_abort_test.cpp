@@ -107,12 +107,13 @@ TEST(NvmeAbort, MoreAtOnceThanAnnounced) {
   EXPECT_EQ(host.memory.at<IdentifyController>(0x40000).acl, 3U);
   for (std::uint16_t i = 0; i < 8; ++i) {
     Sqe read = Host::rw(IoOpcode::read, i, 1, data_at);
-    read.cid = i;
+    read.cid = static_cast<std::uint16_t>(i + 1);
     host.put(host.queues[1], read);
   }
   host.ring(host.queues[1]);
   host.agenda.run_until(host.agenda.now() + 20us);
-  for (std::uint16_t i = 0; i < 5; ++i) host.put(host.admin, abort(1, i, static_cast<std::uint16_t>(900 + i)));
+  for (std::uint16_t i = 0; i < 5; ++i)
+    host.put(host.admin, abort(1, static_cast<std::uint16_t>(i + 1), static_cast<std::uint16_t>(900 + i)));
   host.ring(host.admin);
   host.agenda.run_until(host.agenda.now() + 50us);
   const auto early = host.poll(host.admin);

@@ -110,15 +110,17 @@ TEST(NvmeArbitration, ACongestedControllerServesByWeight) {
     Host host{config};
     host.enable(32, 0, ams);
     if (feature != 0) { EXPECT_EQ(host.admin_command({.opcode = 0x09, .cdw10 = 1, .cdw11 = feature}).code(), Status::success); }
+    // Eight queues a class: a queue has one fetch under way at a time, so one alone could not use its share.
     const std::array<QueueClass, 3> of{high, medium, low};
-    for (std::uint16_t q = 1; q <= 3; ++q) {
-      HostQueue& queue = host.create(q, 4096, 4096, of[q - 1U]);
-      for (int i = 0; i < 4000; ++i) host.put(queue, Host::rw(IoOpcode::read, 0, 1, data_at));
+    for (std::uint16_t q = 1; q <= 24; ++q) host.create(q, 1024, 1024, of[q % 3U]);  // first: an admin command runs until all is quiet
+    for (std::uint16_t q = 1; q <= 24; ++q) {
+      HostQueue& queue = host.queues[q];
+      for (int i = 0; i < 1000; ++i) host.put(queue, Host::rw(IoOpcode::read, 0, 1, data_at));
       host.ring(queue);
     }
     host.agenda.run_until(host.agenda.now() + 3ms);
     std::array<double, 3> n{};
-    for (std::uint16_t q = 1; q <= 3; ++q) n[q - 1U] = static_cast<double>(host.poll(host.queues[q]).size());
+    for (std::uint16_t q = 1; q <= 24; ++q) n[q % 3U] += static_cast<double>(host.poll(host.queues[q]).size());
     return n;
   };
   const auto rr = served(0, 0);
@@ -146,12 +148,13 @@ TEST(NvmeArbitration, AnUrgentCommandWaitsForOneContextOthersForAllBeforeThem) {
   const auto wait = [&](unsigned ams) {
     Host host{config};
     host.enable(32, 0, ams);
+    for (std::uint16_t q = 1; q <= 40; ++q) host.create(q, 256, 256, low);
+    HostQueue& first = host.create(41, 64, 64, urgent);
     for (std::uint16_t q = 1; q <= 40; ++q) {
-      HostQueue& queue = host.create(q, 256, 256, low);
+      HostQueue& queue = host.queues[q];
       for (int i = 0; i < 200; ++i) host.put(queue, Host::rw(IoOpcode::read, 0, 1, data_at));
       host.ring(queue);
     }
-    HostQueue& first = host.create(41, 64, 64, urgent);
     host.agenda.run_until(host.agenda.now() + 200us);
     host.done.clear();
     const Time begin = host.agenda.now();

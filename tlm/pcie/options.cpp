@@ -127,7 +127,7 @@ void Options::deliver(Burst& b) {
       };
       if (in_first) b.out.first = std::max(b.out.first, replayed(cost_.first_at, cost_.first));
       b.out.last = std::max(b.out.last, replayed(cost_.last_at, cost_.last));
-      held_ = b.out.last;
+      held_ = std::max(held_, b.out.last);  // of two replays under way the later one counts
     } else if (in_first) {
       b.out.first += cost_.first;
     }

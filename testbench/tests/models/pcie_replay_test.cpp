@@ -118,6 +118,18 @@ TEST(PcieReplay, SelectiveCostsAFlitOfTheLineAndKeepsOrder) {
   EXPECT_GT(late, 100U);  // those with a bad flit wait for it, though the line goes on
 }
 
+/// A lost NAK holds a burst for the timeout; one behind it that only waits for a replay must not overtake it.
+TEST(PcieReplay, SelectiveKeepsOrderWhenNaksAreLost) {
+  Config c = errors(1e-3);
+  c.nak = Nak::selective;
+  c.replay_timeout = 3us;
+  Rig rig{c};
+  for (unsigned i = 0; i < 5000; ++i) rig.post(220_B, zero, 0);
+  rig.agenda.run();
+  EXPECT_GT(rig.count("nak_lost"), 10U);
+  for (unsigned i = 1; i < 5000; ++i) ASSERT_GE(rig.ups[i]->out.first, rig.ups[i - 1]->out.first) << i;
+}
+
 TEST(PcieReplay, AShortBurstIsLateByARoundTripOrNot) {
   Config c = errors(1e-3);
   c.burst_continuation = 0;

@@ -6,7 +6,6 @@ import math
 # Okabe and Ito's palette, and marks, so that nothing hangs on colour alone.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 760, 400, 78, 46, 52
-KEY = 190
 
 
 def ticks(high):
@@ -43,7 +42,7 @@ def lines(title, x_name, y_name, series, log=False):
     heights = [y for values in series.values() for _, y in values]
     log = log and min(heights) > 0
     marks = decades(min(heights), max(heights)) if log else ticks(max(heights))
-    key = KEY if len(series) > 1 else 20
+    key = 50 + 7 * max(map(len, series)) if len(series) > 1 else 20  # about 7 units a letter
     plot_w, plot_h = WIDTH - LEFT - key, HEIGHT - TOP - BOTTOM
 
     def x_of(label):

@@ -3,17 +3,19 @@
 # Searches for a host that breaks a drive: libFuzzer with address and undefined-behaviour sanitizers (docs/fuzzing.md). Builds what it
 # needs first (clang; about a minute). What it finds goes to build/fuzz/found, what it learns to build/fuzz/corpus.
 #   scripts/fuzz.sh --minutes N      search for N minutes (default 5)
+#   scripts/fuzz.sh --runs N         N executions from seed 1: the same ones every time (continuous integration)
 #   scripts/fuzz.sh FILE …           run the inputs again
 #   scripts/fuzz.sh --keep           write what was learnt, reduced, into testbench/fuzz/corpus
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fail() { echo "fuzz: $*" >&2; exit 1; }
-minutes=5 keep=no inputs=()
+minutes=5 runs=0 keep=no inputs=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --minutes) minutes=${2:-}; [[ "$minutes" =~ ^[0-9]+$ ]] || fail "--minutes takes a whole number"; shift ;;
+    --runs) runs=${2:-}; [[ "$runs" =~ ^[1-9][0-9]*$ ]] || fail "--runs takes a whole number above 0"; shift ;;
     --keep) keep=yes ;;
-    -h|--help) sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '3,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
     -*) fail "unknown option '$1'; try --help" ;;
     *) [ -f "$1" ] || fail "no such input: $1"; inputs+=("$1") ;;
   esac
@@ -41,6 +43,13 @@ if [ "$keep" = yes ]; then
   echo "fuzz: $(find testbench/fuzz/corpus -type f | wc -l) inputs kept"
   exit 0
 fi
-"$target" -max_total_time=$((minutes * 60)) -max_len=1024 -timeout=60 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/found/ \
-  -print_final_stats=1 build/fuzz/corpus testbench/fuzz/corpus >build/fuzz/log 2>&1 || { tail -n 40 build/fuzz/log >&2; fail "something was found: see build/fuzz/found"; }
+limit=(-max_total_time=$((minutes * 60)))
+learnt=build/fuzz/corpus
+if [ "$runs" != 0 ]; then  # nothing learnt before counts
+  limit=(-seed=1 "-runs=$runs")
+  learnt=$(mktemp -d)
+  trap 'rm -rf "$learnt"' EXIT
+fi
+"$target" "${limit[@]}" -max_len=1024 -timeout=60 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/found/ \
+  -print_final_stats=1 "$learnt" testbench/fuzz/corpus >build/fuzz/log 2>&1 || { tail -n 40 build/fuzz/log >&2; fail "something was found: see build/fuzz/found"; }
 grep -E '^Done|^stat::' build/fuzz/log

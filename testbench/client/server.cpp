@@ -13,34 +13,6 @@
 #include <cstring>
 
 namespace flashpath::client {
-namespace {
-
-bool read_all(int fd, void* to, std::size_t size) {
-  auto* bytes = static_cast<unsigned char*>(to);
-  while (size != 0) {
-    const ssize_t n = ::recv(fd, bytes, size, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes += n;
-    size -= static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
-bool write_all(int fd, const void* from, std::size_t size) {
-  const auto* bytes = static_cast<const unsigned char*>(from);
-  while (size != 0) {
-    const ssize_t n = ::send(fd, bytes, size, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes += n;
-    size -= static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
-}  // namespace
-
 Server::Server(PolledHost& host, std::string socket_path, std::FILE* log) : host_{host}, path_{std::move(socket_path)}, log_{log} {}
 
 Server::~Server() {
@@ -83,22 +55,23 @@ int Server::serve(pid_t child) {
 /// One question and its answer; false: the other side is gone, or is not one of ours.
 bool Server::talk(int connection) {
   Question q;
-  if (!read_all(connection, &q, sizeof q) || q.magic != wire_magic) return false;
+  if (!receive_all(connection, &q, sizeof q) || q.magic != wire_magic) return false;
   std::vector<unsigned char> data, metadata;
   Answer a;
   if (q.data_size > PolledHost::most_data || q.metadata_size > PolledHost::most_metadata) {
     // What was announced is not read: the connection ends after the answer.
     a.error = EINVAL;
-    write_all(connection, &a, sizeof a);
+    send_all(connection, &a, sizeof a);
     return false;
   }
   data.resize(q.data_size);
   metadata.resize(q.metadata_size);
-  if ((q.opcode & 1U) != 0 && (!read_all(connection, data.data(), data.size()) || !read_all(connection, metadata.data(), metadata.size())))
+  if ((q.opcode & 1U) != 0 &&
+      (!receive_all(connection, data.data(), data.size()) || !receive_all(connection, metadata.data(), metadata.size())))
     return false;
   a = answer(q, data, metadata);
-  return write_all(connection, &a, sizeof a) && write_all(connection, data.data(), a.data_size) &&
-         write_all(connection, metadata.data(), a.metadata_size);
+  return send_all(connection, &a, sizeof a) && send_all(connection, data.data(), a.data_size) &&
+         send_all(connection, metadata.data(), a.metadata_size);
 }
 
 Answer Server::shape(std::uint32_t nsid) {

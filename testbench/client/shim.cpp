@@ -63,30 +63,6 @@ std::uint32_t device_of(const char* path) {
 
 std::uint32_t device_of(int fd) { return fd >= 0 && fd < most_descriptors ? devices[fd].load() : 0; }
 
-bool send_all(int fd, const void* from, std::size_t size) {
-  const auto* bytes = static_cast<const unsigned char*>(from);
-  while (size != 0) {
-    const ssize_t n = ::send(fd, bytes, size, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes += n;
-    size -= static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
-bool receive_all(int fd, void* to, std::size_t size) {
-  auto* bytes = static_cast<unsigned char*>(to);
-  while (size != 0) {
-    const ssize_t n = ::recv(fd, bytes, size, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes += n;
-    size -= static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
 /// `data` and `metadata` are the caller's. False: errno says why.
 bool ask(int fd, const Question& q, void* data, void* metadata, Answer& a) {
   const bool out = (q.opcode & 1U) != 0;

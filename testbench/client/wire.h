@@ -2,6 +2,10 @@
 // What the preloaded library and `flashpath shell` say to each other over a Unix socket: a Question, what it carries out,
 // an Answer, what it carries back. Both run on one machine, from one build: plain structures, its byte order.
 #pragma once
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 
 namespace flashpath::client {
@@ -37,5 +41,30 @@ struct Answer {
   std::uint32_t data_size = 0, metadata_size = 0;  ///< of what follows
 };
 static_assert(sizeof(Answer) == 32);
+
+/// All of it, whatever the socket takes at a time; false: the other side is gone.
+inline bool send_all(int fd, const void* from, std::size_t size) {
+  const auto* bytes = static_cast<const unsigned char*>(from);
+  while (size != 0) {
+    const ssize_t n = ::send(fd, bytes, size, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes += n;
+    size -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+inline bool receive_all(int fd, void* to, std::size_t size) {
+  auto* bytes = static_cast<unsigned char*>(to);
+  while (size != 0) {
+    const ssize_t n = ::recv(fd, bytes, size, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes += n;
+    size -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
 
 }  // namespace flashpath::client

@@ -13,16 +13,6 @@ Config one_core() {
   c.cores = 1;
   return c;
 }
-Key key_of(std::uint64_t n) {
-  Key key{};
-  std::memcpy(key.data(), &n, sizeof n);
-  return key;
-}
-std::vector<std::string> broken(const KvStore& store) {
-  Laws laws;
-  store.check(laws);
-  return laws.broken();
-}
 }  // namespace
 
 TEST(DriveLoss, ObjectsWithAPartOnItAreGoneAndNewOnesGoElsewhere) {

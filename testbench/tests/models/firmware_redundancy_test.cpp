@@ -20,16 +20,6 @@ Config mirrored() {
   c.redundancy = Redundancy::mirror;
   return c;
 }
-Key key_of(std::uint64_t n) {
-  Key key{};
-  std::memcpy(key.data(), &n, sizeof n);
-  return key;
-}
-std::vector<std::string> broken(const KvStore& store) {
-  Laws laws;
-  store.check(laws);
-  return laws.broken();
-}
 ObjectId stored(KvStore& store, std::uint64_t key, Bytes size) {
   ObjectId id{};
   EXPECT_EQ(store.begin_store(key_of(key), size, id), StoreResult::ok);

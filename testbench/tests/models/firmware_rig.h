@@ -255,6 +255,17 @@ struct Rig : cores::Memory {
   bool up = false, data = false, fail_rdma = false;
 };
 
+inline Key key_of(std::uint64_t n) {
+  Key key{};
+  std::memcpy(key.data(), &n, sizeof n);
+  return key;
+}
+inline std::vector<std::string> broken(const KvStore& store) {
+  Laws laws;
+  store.check(laws);
+  return laws.broken();
+}
+
 }  // namespace firmware_rig
 
 #include "models/firmware_fake_drive.h"

@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint64_t grain = Namespaces::granule.count;
 }
 
-Namespaces::Namespaces(const Config& config, Bytes capacity) : capacity_{capacity}, taken_(ceil_div(capacity.count, grain)) {
+Namespaces::Namespaces(const Config& config, Bytes capacity) : capacity_{capacity} {
   pattern_.extended = config.extended_lba;
   pattern_.first = config.protection_first;
   pattern_.protection = config.protection;
@@ -30,13 +30,23 @@ std::uint32_t Namespaces::count() const {
   return static_cast<std::uint32_t>(std::ranges::count_if(all_, [](const Namespace& ns) { return ns.nsid != 0; }));
 }
 
-std::uint64_t Namespaces::length_of(std::size_t index) const {
-  return index + 1 == taken_.size() ? capacity_.count - index * grain : grain;
+/// What no namespace has, in ascending order.
+std::vector<Extent> Namespaces::holes() const {
+  std::vector<Extent> taken, free;
+  for (const Namespace& ns : all_) taken.insert(taken.end(), ns.extents.begin(), ns.extents.end());
+  std::ranges::sort(taken, {}, &Extent::drive);
+  taken.push_back({.at = 0, .drive = capacity_.count, .length = 0});
+  std::uint64_t end = 0;
+  for (const Extent& e : taken) {
+    if (e.drive > end) free.push_back({.at = 0, .drive = end, .length = e.drive - end});
+    end = e.drive + e.length;
+  }
+  return free;
 }
 
 Bytes Namespaces::unallocated() const {
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < taken_.size(); ++i) sum += taken_[i] ? 0 : length_of(i);
+  for (const Extent& e : holes()) sum += e.length;
   return {sum};
 }
 
@@ -47,12 +57,7 @@ Namespace* Namespaces::create(Bytes size, std::uint8_t format, CommandSet set, S
   if (slot == all_.end()) return nullptr;
   status = Status::namespace_capacity;
   if (size > unallocated()) return nullptr;
-  std::vector<Extent> holes;
-  for (std::size_t i = 0; i < taken_.size(); ++i) {
-    if (taken_[i]) continue;
-    if (!holes.empty() && holes.back().drive + holes.back().length == i * grain) holes.back().length += length_of(i);
-    else holes.push_back({.at = 0, .drive = i * grain, .length = length_of(i)});
-  }
+  std::vector<Extent> holes = this->holes();
   const auto large = std::ranges::find_if(holes, [&](const Extent& e) { return e.length >= size.count; });
   if (large != holes.end()) holes = {*large};
   Namespace ns;
@@ -61,7 +66,6 @@ Namespace* Namespaces::create(Bytes size, std::uint8_t format, CommandSet set, S
     if (done >= size.count) break;
     hole.at = done;
     hole.length = std::min(hole.length, ceil_div(size.count - done, grain) * grain);
-    for (std::uint64_t i = hole.drive / grain; i * grain < hole.drive + hole.length; ++i) taken_[i] = true;
     ns.extents.push_back(hole);
   }
   status = Status::success;
@@ -79,12 +83,7 @@ Namespace* Namespaces::create(Bytes size, std::uint8_t format, CommandSet set, S
   return &*slot;
 }
 
-void Namespaces::remove(Namespace& ns) {
-  for (const Extent& e : ns.extents) {
-    for (std::uint64_t i = e.drive / grain; i * grain < e.drive + e.length; ++i) taken_[i] = false;
-  }
-  ns = Namespace{};
-}
+void Namespaces::remove(Namespace& ns) { ns = Namespace{}; }
 
 void Namespaces::reformat(Namespace& ns, std::uint8_t format) { shape(ns, format, std::min(ns.blocks * ns.lba, ns.allocated().count)); }
 

@@ -53,13 +53,12 @@ class Namespaces {
   void reformat(Namespace& ns, std::uint8_t format);
 
  private:
-  std::uint64_t length_of(std::size_t granule_index) const;
+  std::vector<Extent> holes() const;
   void shape(Namespace& ns, std::uint8_t format, std::uint64_t bytes) const;
 
   Bytes capacity_;
   Namespace pattern_;  // metadata and protection of the first format
   std::vector<LbaFormat> formats_;
-  std::vector<bool> taken_;  // by granule
   std::vector<Namespace> all_;
   std::uint64_t created_ = 0;
 };

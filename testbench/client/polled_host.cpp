@@ -68,8 +68,6 @@ bool PolledHost::enable() {
          done({.opcode = 0x01, .prp1 = io_.sq, .cdw10 = size_and_id, .cdw11 = 1U | (1U << 16U)});
 }
 
-bool PolledHost::reset() { return bring_up(); }
-
 /// PRPs of `size` bytes at data_at; lists are chained: the last entry of a full one points to the next.
 void PolledHost::describe(nvme::Sqe& sqe, std::size_t size) {
   sqe.prp1 = data_at;
@@ -130,7 +128,7 @@ PolledHost::Answer PolledHost::run(nvme::Sqe sqe, bool admin, std::span<unsigned
   answer.answered = wait([&] { return poll(queue, answer.cqe) && answer.cqe.cid == sqe.cid; }, begin + patience);
   answer.took = drive_.now() - begin;
   if (!answer.answered) {
-    if (!coming_up_) reset();
+    if (!coming_up_) bring_up();
     return answer;
   }
   if (from_drive) {

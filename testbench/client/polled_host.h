@@ -26,10 +26,8 @@ class PolledHost {
 
   explicit PolledHost(const DriveConfig& config);
 
-  /// Enables the controller, with one queue pair beside the admin queue. False: it does not come up.
+  /// Resets the controller (CC.EN = 0) and enables it, with one queue pair beside the admin queue. False: it does not come up.
   bool bring_up();
-  /// Sets everything back as after CC.EN = 0, and brings it up again.
-  bool reset();
 
   /// PRPs, CID and PSDT are filled in here. `data` and `metadata` travel as the opcode's two lowest bits say.
   Answer run(nvme::Sqe sqe, bool admin, std::span<unsigned char> data, std::span<unsigned char> metadata = {},

@@ -103,7 +103,7 @@ Answer Server::answer(const Question& q, std::vector<unsigned char>& data, std::
       constexpr std::uint64_t nssr = 0x20, nvme_in_ascii = 0x4e564d65;
       host_.drive().write_register(nssr, 4, nvme_in_ascii);
     }
-    a.error = host_.reset() ? 0 : EIO;
+    a.error = host_.bring_up() ? 0 : EIO;
     return a;
   }
   if (q.ask != Ask::admin && q.ask != Ask::io) {

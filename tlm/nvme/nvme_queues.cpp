@@ -178,7 +178,6 @@ Command& ControllerModel::enter(std::uint16_t sq, const Sqe& sqe, Time rung, Tim
   c.special = c.sgl = c.meta_list = false;
   c.work = Work::none;
   c.stream = 0;
-  c.ns = nullptr;
   c.begin = c.length = c.transfer = c.asked = c.described = 0;
   c.hole = c.hole_end = 0;
   c.segments.clear();
